@@ -1,0 +1,56 @@
+// What a caller can choose: loading, a session's size, generation.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace gemma3n {
+
+// A nested (Matryoshka) model inside the loaded one: MLP widths by prefix, and layers left out with their per-layer
+// embeddings. Costs no memory: the weights are the loaded ones. MatFormer (arXiv:2310.07707) and google/gemma3n-slicing-configs.
+struct ModelSize {
+  std::vector<int64_t> mlp_widths;  // empty: as stored; one value: every layer; else one per kept layer
+  std::vector<int> skip_layers;     // indices into the loaded checkpoint's layers, ascending
+
+  bool full() const { return mlp_widths.empty() && skip_layers.empty(); }
+};
+
+struct EngineOptions {
+  std::string model;                // hub directory, .gguf file
+  std::string tokenizer;            // empty: the model's own; else a tokenizer.json, tokenizer.model or directory
+  std::string chat_template;        // empty: the model's own, else built in; "builtin"; or a file with a Jinja template
+  int threads = 0;                  // 0: every physical core
+  int64_t prefill_chunk = 512;      // prompt tokens per forward pass, 1 .. 4096
+  bool prefill_skip = true;         // leave out layers whose output no one reads (exact); false for comparison
+  // Called while loading with a fraction 0..1; may be empty.
+  std::function<void(double)> on_progress;
+};
+
+struct SessionOptions {
+  int64_t context = 0;              // tokens of prompt and answer together; 0: the model's own (32768)
+  ModelSize size;
+};
+
+// How the next token is chosen. Unset optionals take the checkpoint's generation_config.json, else the value in brackets.
+struct GenerationOptions {
+  std::optional<float> temperature;        // [1] 0 is greedy
+  std::optional<int> top_k;                // [64] 0: off
+  std::optional<float> top_p;              // [0.95] 1: off; smallest set of most probable tokens that reaches it
+  float min_p = 0;                         // 0: off; drop tokens below min_p times the most probable one
+  float repetition_penalty = 1;            // 1: off; HF's: divides positive, multiplies negative logits of seen tokens
+  float presence_penalty = 0;              // OpenAI's: subtracted once from each token already generated
+  float frequency_penalty = 0;             // OpenAI's: subtracted per occurrence in the generated text
+  std::map<int32_t, float> logit_bias;     // added to logits by token id
+  std::optional<uint64_t> seed;            // unset: from the system's entropy
+  int64_t max_tokens = -1;                 // -1: until the context is full
+  std::vector<std::string> stop;           // the answer ends before the first of these
+  std::vector<int32_t> stop_tokens;        // besides the model's own end tokens
+  bool ignore_end_tokens = false;          // benchmarks: go on after <eos> and <end_of_turn>
+  int top_logprobs = -1;                   // -1: no logprobs; 0: of the chosen token; n: and of the n most probable
+};
+
+}  // namespace gemma3n

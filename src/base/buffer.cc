@@ -1,0 +1,34 @@
+#include "base/buffer.h"
+
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace gemma3n {
+
+Result<Buffer> Buffer::Allocate(size_t bytes, const char* what) {
+  Buffer buffer;
+  if (bytes == 0) return buffer;
+  void* address =
+      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (address == MAP_FAILED) {
+    return Error(StatusCode::kResourceExhausted, "cannot take {} bytes for {} ({})", bytes, what, std::strerror(errno));
+  }
+  buffer.data_ = static_cast<std::byte*>(address);
+  buffer.size_ = bytes;
+  return buffer;
+}
+
+Buffer& Buffer::operator=(Buffer&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+Buffer::~Buffer() {
+  if (data_ != nullptr) ::munmap(data_, size_);
+}
+
+}  // namespace gemma3n

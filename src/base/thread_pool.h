@@ -1,0 +1,52 @@
+// A fixed set of threads that runs data-parallel loops. No busy waiting: idle workers sleep in the kernel.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+namespace gemma3n {
+
+class ThreadPool {
+ public:
+  // threads >= 1; the calling thread is one of them. 0 takes every physical core.
+  explicit ThreadPool(int threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+  // Calls body(begin, end) on disjoint ranges that cover [0, count), each of about `grain` items (a range never
+  // crosses a multiple of grain), and returns when all are done. Not reentrant: one loop at a time, from one thread.
+  template <typename Body>
+  void ParallelFor(int64_t count, int64_t grain, const Body& body) {
+    if (count <= 0) return;
+    if (workers_.empty() || count <= grain) return body(int64_t{0}, count);
+    Run(count, grain < 1 ? 1 : grain,
+        [](const void* self, int64_t begin, int64_t end) { (*static_cast<const Body*>(self))(begin, end); }, &body);
+  }
+
+  // Physical cores of this machine that this process may use, at least 1.
+  static int PhysicalCores();
+
+ private:
+  using Task = void (*)(const void* body, int64_t begin, int64_t end);
+  void Run(int64_t count, int64_t grain, Task task, const void* body);
+  void Work();
+  void Drain();
+
+  std::vector<std::thread> workers_;
+  std::atomic<uint32_t> generation_{0};  // counts the loops; a change wakes the workers
+  std::atomic<bool> stop_{false};
+  std::atomic<int> running_{0};
+  std::atomic<int64_t> next_{0};
+  int64_t count_ = 0, grain_ = 1;
+  Task task_ = nullptr;
+  const void* body_ = nullptr;
+};
+
+}  // namespace gemma3n

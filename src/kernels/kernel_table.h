@@ -1,0 +1,57 @@
+// The hot inner loops as one struct of function pointers per instruction set. Chosen once, passed by reference.
+// Every function is single-threaded and works on the range it is given; ops.h splits work over threads.
+// This header has no std containers: files built with wide instruction sets include it.
+#pragma once
+
+#include <cstdint>
+
+#include "tensor/matrix.h"
+
+namespace gemma3n {
+
+// Attention of `heads` query rows (one position, the query heads that share one K/V head) over the visible keys.
+// The keys lie in up to two runs of consecutive rows, oldest first: a rolling cache may wrap.
+struct AttentionArgs {
+  const float* q = nullptr;  // [heads, head_dim], rows q_stride floats apart
+  int64_t q_stride = 0;
+  int64_t heads = 0, head_dim = 0;
+  const float* k[2] = {};    // [count, head_dim], rows kv_stride floats apart
+  const float* v[2] = {};
+  int64_t count[2] = {};
+  int64_t kv_stride = 0;
+  float* scores = nullptr;   // scratch [heads, count[0] + count[1]]
+  float* out = nullptr;      // [heads, head_dim], rows out_stride floats apart
+  int64_t out_stride = 0;
+};
+
+struct KernelTable {
+  const char* name;  // "reference", "avx2", "avx512", ...
+
+  // y[t, r - row_begin ...]: y.row(t)[r] = sum_c w[r, c] * x.row(t)[c] for r in [row_begin, row_end), every t.
+  // x: [T, w.cols] float32, y: [T, >= w.rows] float32. Products and sums in float32, whatever w's dtype. Indexed by DType.
+  using LinearFn = void (*)(const Matrix& w, int64_t row_begin, int64_t row_end, const ConstView& x, const View& y);
+  LinearFn linear[kDTypeCount];
+
+  // n values of a stored row to float32; n is a multiple of the dtype's block. Indexed by DType.
+  using DequantizeFn = void (*)(const std::byte* src, float* dst, int64_t n);
+  DequantizeFn dequantize[kDTypeCount];
+
+  // y = x * (mean(x^2) + eps)^(-1/2) * w; w may be null (factor 1); y may be x.
+  void (*rms_norm)(const float* x, const float* w, float* y, int64_t n, float eps);
+  float (*dot)(const float* a, const float* b, int64_t n);
+  float (*sum_squares)(const float* x, int64_t n);
+  void (*add)(const float* x, float* y, int64_t n);                // y += x
+  void (*axpy)(float a, const float* x, float* y, int64_t n);      // y += a x
+  void (*scale)(float a, float* y, int64_t n);                     // y *= a
+  void (*mul)(const float* x, float* y, int64_t n);                // y *= x
+  void (*gelu_mul)(const float* g, const float* u, float* y, int64_t n);  // y = gelu_tanh(g) * u; y may be g or u
+  void (*softmax)(float* x, int64_t n);                            // in place, shifted by the maximum
+  void (*softcap)(float* x, int64_t n, float cap);                 // x = cap * tanh(x / cap)
+  // Gaussian top-k (spec of HF Gemma3nTextMLP._gaussian_topk): x = max(x - (mean + std * z), 0), biased std.
+  void (*gaussian_topk)(float* x, int64_t n, float z);
+  // Half-split rotary embedding of one head: cos and sin have n/2 values.
+  void (*rope)(float* x, const float* cos, const float* sin, int64_t n);
+  void (*attention)(const AttentionArgs& args);
+};
+
+}  // namespace gemma3n

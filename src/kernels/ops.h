@@ -1,0 +1,44 @@
+// The operations that the model's stages are written in: a kernel table plus a thread pool. One line of a stage is one
+// call here. Shapes in comments: T rows (tokens), everything float32 unless a weight says otherwise.
+#pragma once
+
+#include <span>
+
+#include "base/thread_pool.h"
+#include "kernels/kernel_table.h"
+#include "tensor/matrix.h"
+
+namespace gemma3n {
+
+class Ops {
+ public:
+  Ops(const KernelTable& kernels, ThreadPool& pool) : kernels_(kernels), pool_(pool) {}
+
+  const KernelTable& kernels() const { return kernels_; }
+  ThreadPool& pool() const { return pool_; }
+
+  // y[t] = W x[t].   W: [rows, cols], x: [T, cols], y: [T, rows]
+  void Linear(const Matrix& w, const ConstView& x, const View& y) const;
+
+  // One row of a stored table to float32.   out: [table.cols]
+  void Row(const Matrix& table, int64_t row, float* out) const {
+    kernels_.dequantize[static_cast<int>(table.dtype)](table.row(row), out, table.cols);
+  }
+
+  // y[t] = rms(x[t]; w, eps); w null is a factor of 1; y may be x.
+  void RmsNorm(const float* w, float eps, const ConstView& x, const View& y) const;
+
+  // Runs body(t) for every row, spread over the threads.
+  template <typename Body>
+  void ForRows(int64_t rows, const Body& body) const {
+    pool_.ParallelFor(rows, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t t = begin; t < end; ++t) body(t);
+    });
+  }
+
+ private:
+  const KernelTable& kernels_;
+  ThreadPool& pool_;
+};
+
+}  // namespace gemma3n

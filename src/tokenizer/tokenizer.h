@@ -1,0 +1,83 @@
+// The Gemma tokenizer: SentencePiece BPE with byte fallback, loaded from any of the files that hold it.
+//   spaces become U+2581 and nothing else is normalised; added and user-defined pieces are matched whole before BPE.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace gemma3n {
+
+using TokenId = int32_t;
+
+// What a piece is, numbered as in SentencePiece's model file and in GGUF's token_type.
+enum class PieceType : int32_t { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6 };
+
+class Tokenizer {
+ public:
+  struct Piece {
+    std::string text;
+    float score = 0;  // BPE: the higher, the earlier it merges
+    PieceType type = PieceType::kNormal;
+  };
+
+  // A hub directory (tokenizer.json first, else tokenizer.model) or one of those files.
+  static Result<Tokenizer> Open(const std::string& path);
+  static Result<Tokenizer> FromTokenizerJson(std::string_view json, const std::string& name);
+  static Result<Tokenizer> FromSentencePiece(std::string_view model, const std::string& name);
+  // From pieces as a GGUF file lists them (llama.cpp's spelling of space runs is undone).
+  static Result<Tokenizer> FromGgufPieces(std::vector<Piece> pieces, const std::string& name);
+
+  Tokenizer(Tokenizer&&) noexcept;
+  Tokenizer& operator=(Tokenizer&&) noexcept;
+  ~Tokenizer();
+
+  // Adds a special token (matched whole, before everything else) where the file knows none by that text,
+  // e.g. <image_soft_token> for checkpoints that come with a bare tokenizer.model. An id that already has a text is renamed.
+  void AddSpecialToken(TokenId id, std::string_view text);
+
+  // Text to ids, without BOS. With parse_special, the texts of special (control, added) tokens become their ids;
+  // without it they are spelled out as ordinary text. Invalid UTF-8 becomes byte pieces.
+  std::vector<TokenId> Encode(std::string_view text, bool parse_special = true) const;
+
+  // Ids to text; byte pieces are fused. Special tokens are left out when skip_special. Unknown ids are skipped.
+  std::string Decode(std::span<const TokenId> ids, bool skip_special = true) const;
+
+  int64_t vocab_size() const;                            // highest id + 1
+  std::string_view TokenText(TokenId id) const;          // the piece as stored ("\u2581the"); "" for unknown ids
+  std::string TokenBytes(TokenId id) const;              // what it adds to the output: bytes, spaces; "" for control
+  bool IsSpecial(TokenId id) const;                      // control or added special token
+  std::optional<TokenId> Find(std::string_view piece) const;
+  const std::vector<Piece>& pieces() const;              // for writing a GGUF
+  std::optional<TokenId> bos() const;
+  std::optional<TokenId> eos() const;
+
+ private:
+  struct Impl;
+  explicit Tokenizer(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Turns ids into text as they come, holding back bytes that do not yet end a UTF-8 character.
+class StreamingDecoder {
+ public:
+  explicit StreamingDecoder(const Tokenizer& tokenizer, bool skip_special = true)
+      : tokenizer_(tokenizer), skip_special_(skip_special) {}
+  // The text that became complete with this token; may be empty.
+  std::string Push(TokenId id);
+  // What is left; an incomplete character becomes U+FFFD.
+  std::string Finish();
+
+ private:
+  const Tokenizer& tokenizer_;
+  bool skip_special_;
+  std::string pending_;
+};
+
+}  // namespace gemma3n
