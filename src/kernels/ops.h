@@ -2,7 +2,8 @@
 // call here. Shapes in comments: T rows (tokens), everything float32 unless a weight says otherwise.
 #pragma once
 
-#include <span>
+#include <atomic>
+#include <cstdint>
 
 #include "base/thread_pool.h"
 #include "kernels/kernel_table.h"
@@ -33,6 +34,16 @@ class Ops {
   void ForRows(int64_t rows, const Body& body) const {
     pool_.ParallelFor(rows, 1, [&](int64_t begin, int64_t end) {
       for (int64_t t = begin; t < end; ++t) body(t);
+    });
+  }
+
+  // Runs body(slot, i) for every i in [0, count); no two calls of one slot overlap, so that scratch can be one row per
+  // slot. slot < pool().threads().
+  template <typename Body>
+  void ForSlots(int64_t count, const Body& body) const {
+    std::atomic<int64_t> next{0};
+    pool_.ParallelFor(pool_.threads(), 1, [&](int64_t slot, int64_t) {
+      for (int64_t i = next.fetch_add(1); i < count; i = next.fetch_add(1)) body(static_cast<int>(slot), i);
     });
   }
 

@@ -1,0 +1,31 @@
+// The scalar table: complete, plain C++, the truth that the other tables are tested against and
+// fall back to.
+#pragma once
+
+#include "kernels/kernel_table.h"
+
+namespace gemma3n::reference {
+
+extern const KernelTable kTable;
+
+// Defined for every DType.
+template <DType kType>
+void Dequantize(const std::byte* src, float* dst, int64_t n);
+template <DType kType>
+void Linear(const Matrix& w, int64_t row_begin, int64_t row_end, const ConstView& x, const View& y);
+
+void RmsNorm(const float* x, const float* w, float* y, int64_t n, float eps);
+float Dot(const float* a, const float* b, int64_t n);
+float SumSquares(const float* x, int64_t n);
+void Add(const float* x, float* y, int64_t n);
+void Axpy(float a, const float* x, float* y, int64_t n);
+void Scale(float a, float* y, int64_t n);
+void Mul(const float* x, float* y, int64_t n);
+void GeluMul(const float* g, const float* u, float* y, int64_t n);
+void Softmax(float* x, int64_t n);
+void Softcap(float* x, int64_t n, float cap);
+void GaussianTopk(float* x, int64_t n, float z);
+void Rope(float* x, const float* cos, const float* sin, int64_t n);
+void Attention(const AttentionArgs& args);
+
+}  // namespace gemma3n::reference

@@ -1,0 +1,34 @@
+#include <utility>
+
+#include "kernels/reference/reference.h"
+
+namespace gemma3n::reference {
+namespace {
+
+template <int... kTypes>
+constexpr KernelTable MakeTable(std::integer_sequence<int, kTypes...>) {
+  KernelTable table = {};
+  table.name = "reference";
+  ((table.linear[kTypes] = Linear<static_cast<DType>(kTypes)>), ...);
+  ((table.dequantize[kTypes] = Dequantize<static_cast<DType>(kTypes)>), ...);
+  table.rms_norm = RmsNorm;
+  table.dot = Dot;
+  table.sum_squares = SumSquares;
+  table.add = Add;
+  table.axpy = Axpy;
+  table.scale = Scale;
+  table.mul = Mul;
+  table.gelu_mul = GeluMul;
+  table.softmax = Softmax;
+  table.softcap = Softcap;
+  table.gaussian_topk = GaussianTopk;
+  table.rope = Rope;
+  table.attention = Attention;
+  return table;
+}
+
+}  // namespace
+
+constinit const KernelTable kTable = MakeTable(std::make_integer_sequence<int, kDTypeCount>());
+
+}  // namespace gemma3n::reference
