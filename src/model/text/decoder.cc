@@ -1,0 +1,155 @@
+#include "model/text/decoder.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "model/text/altup.h"
+#include "model/text/embedding.h"
+#include "model/text/logits.h"
+#include "model/text/per_layer_input.h"
+
+namespace gemma3n {
+namespace {
+
+// Cosines and sines for the two kinds of layers.
+struct RopeTables {
+  RopeTable full, sliding;
+};
+
+// Rows of a [groups * from.rows, cols] tensor whose flag is set, moved together: [groups * kept, cols].
+View KeepRows(const View& x, int64_t groups, const std::vector<int64_t>& kept) {
+  const int64_t tokens = x.rows / groups, count = static_cast<int64_t>(kept.size());
+  for (int64_t g = 0; g < groups; ++g) {
+    for (int64_t i = 0; i < count; ++i) {  // ascending targets never pass their sources
+      std::memmove(x.row(g * count + i), x.row(g * tokens + kept[i]), sizeof(float) * x.cols);
+    }
+  }
+  return x.Rows(0, groups * count);
+}
+
+}  // namespace
+
+Decoder::Decoder(const TextWeights& weights, std::span<const HardEmbeddings> hard, NestedModel model, bool prefill_skip)
+    : weights_(weights), hard_(hard), model_(std::move(model)), prefill_skip_(prefill_skip) {
+  const TextConfig& c = model_.config;
+  for (int64_t i = 0; i < c.num_layers; ++i) {
+    layers_.push_back({.weights = &weights.layers[model_.layers[i]],
+                       .kv_layer = c.kv_source(i),
+                       .owns_kv = i < c.first_kv_shared(),
+                       .mlp_width = c.intermediate_size[i],
+                       .sparsity_z = c.sparsity_z[i]});
+  }
+  rope_full_ = RopeFrequencies(c.rope_theta_full, c.head_dim);
+  rope_sliding_ = RopeFrequencies(c.rope_theta_sliding, c.head_dim);
+}
+
+Status Decoder::CheckRows(std::span<const BatchRow> rows, std::span<KvCache* const> caches) const {
+  std::vector<int64_t> next(caches.size());
+  for (size_t s = 0; s < caches.size(); ++s) next[s] = caches[s]->length();
+  for (const BatchRow& row : rows) {
+    if (row.token < 0 || row.token >= model_.config.vocab_size) {
+      return Error(StatusCode::kInvalidArgument, "token id {} is outside the vocabulary of {}", row.token,
+                   model_.config.vocab_size);
+    }
+    if (row.sequence < 0 || row.sequence >= static_cast<int>(caches.size()) || row.position != next[row.sequence]) {
+      return Error(StatusCode::kInternal, "batch row: sequence {} of {} at position {}, expected the next one",
+                   row.sequence, caches.size(), row.position);
+    }
+    const KvCache& cache = *caches[row.sequence];
+    if (++next[row.sequence] > cache.context() || next[row.sequence] - cache.length() > cache.max_rows()) {
+      return Error(StatusCode::kInternal, "batch row at position {}: the cache holds {} positions, {} a forward",
+                   row.position, cache.context(), cache.max_rows());
+    }
+  }
+  return OkStatus();
+}
+
+Result<View> Decoder::Forward(std::span<const BatchRow> all_rows, std::span<KvCache* const> caches, const Ops& ops,
+                              Arena& arena, const Probe& probe) const {
+  G3N_RETURN_IF_ERROR(CheckRows(all_rows, caches));
+  const TextConfig& c = model_.config;
+  StageContext ctx{c, ops, arena, probe};
+  std::span<const BatchRow> rows = all_rows;
+  const int64_t a = c.altup_num_inputs, d = c.hidden_size, last_owner = c.first_kv_shared() - 1;
+  const int64_t tokens = static_cast<int64_t>(rows.size());
+
+  std::vector<int64_t> kept;  // rows that go on past the last owner of K/V
+  std::vector<BatchRow> kept_rows;
+  for (int64_t t = 0; t < tokens; ++t) {
+    if (prefill_skip_ && !rows[t].wants_logits) continue;
+    kept.push_back(t);
+    kept_rows.push_back(rows[t]);
+  }
+
+  // Inputs of the layers.
+  View h0 = ctx.Tensor(tokens, d), n = ctx.Tensor(tokens, d);
+  View streams = ctx.Tensor(a * tokens, d), predicted = ctx.Tensor(a * tokens, d);
+  const View ple_all = ctx.Tensor(last_owner * tokens, c.per_layer_dim);
+  const View ple_kept = ctx.Tensor((c.num_layers - last_owner) * static_cast<int64_t>(kept.size()), c.per_layer_dim);
+  G3N_RETURN_IF_ERROR(EmbedTokens(weights_.embed_tokens, hard_, rows, h0, ctx));
+  G3N_RETURN_IF_ERROR(PerLayerInputs(weights_, model_.layers, 0, last_owner, rows, h0, ple_all, ctx));
+  G3N_RETURN_IF_ERROR(AltUpInit(weights_.altup_projections, h0, streams, ctx));
+  h0 = KeepRows(h0, 1, kept);
+  G3N_RETURN_IF_ERROR(
+      PerLayerInputs(weights_, model_.layers, last_owner, c.num_layers, kept_rows, h0, ple_kept, ctx));
+  RopeTables rope{MakeRopeTable(rope_full_, rows, ctx), MakeRopeTable(rope_sliding_, rows, ctx)};
+
+  for (int64_t i = 0; i < c.num_layers; ++i) {
+    ctx.layer = model_.layers[i];
+    const DecoderLayer& layer = layers_[i];
+    G3N_RETURN_IF_ERROR(DecoderLayerOpen(layer, streams, rows, caches, c.sliding[i] ? rope.sliding : rope.full,
+                                         predicted, n, ctx));
+    if (i == last_owner) {  // the batch narrows: nothing after this reads the other rows
+      rows = kept_rows;
+      if (rows.empty()) break;
+      predicted = KeepRows(predicted, a, kept);
+      streams = streams.Rows(0, predicted.rows);
+      n = KeepRows(n, 1, kept);
+      for (View* table : {&rope.full.cos, &rope.full.sin, &rope.sliding.cos, &rope.sliding.sin}) {
+        *table = KeepRows(*table, 1, kept);
+      }
+    }
+    const int64_t count = static_cast<int64_t>(rows.size());
+    const View ple = i < last_owner ? ple_all.Rows(i * count, count) : ple_kept.Rows((i - last_owner) * count, count);
+    ctx.Tap("per_layer_input", ple);
+    G3N_RETURN_IF_ERROR(DecoderLayerClose(layer, n, ple, rows, caches, c.sliding[i] ? rope.sliding : rope.full,
+                                          predicted, ctx));
+    std::swap(streams, predicted);
+  }
+  ctx.layer = -1;
+  for (size_t s = 0; s < caches.size(); ++s) {
+    caches[s]->Advance(std::count_if(all_rows.begin(), all_rows.end(),
+                                     [&](const BatchRow& row) { return row.sequence == static_cast<int>(s); }));
+  }
+
+  // Without the skip, rows that nobody reads came along: leave them here.
+  std::vector<int64_t> wanted;
+  for (size_t t = 0; t < rows.size(); ++t) {
+    if (rows[t].wants_logits) wanted.push_back(static_cast<int64_t>(t));
+  }
+  if (wanted.empty()) return View(h0.data, 0, d);
+  streams = KeepRows(streams, a, wanted);
+  const View hidden = h0.Rows(0, static_cast<int64_t>(wanted.size()));
+  G3N_RETURN_IF_ERROR(AltUpMerge(weights_.altup_unembed_projections, streams, hidden, ctx));
+  ops.RmsNorm(weights_.norm.data(), c.rms_norm_eps, hidden, hidden);
+  ctx.Tap("final_norm", hidden);
+  return hidden;
+}
+
+Status Decoder::ComputeLogits(const ConstView& hidden, const View& logits, const Ops& ops, Arena& arena,
+                              const Probe& probe) const {
+  return Logits(weights_.lm_head, hidden, logits, StageContext{model_.config, ops, arena, probe});
+}
+
+size_t Decoder::ArenaBytes(const TextConfig& c, int64_t max_rows, int64_t context, int threads) {
+  const int64_t widest = *std::max_element(c.intermediate_size.begin(), c.intermediate_size.end());
+  const int64_t per_row = (2 * c.altup_num_inputs + 8) * c.hidden_size + c.num_layers * c.per_layer_dim +
+                          2 * widest + 2 * c.q_dim() + 2 * c.kv_dim() + 2 * c.head_dim + c.laurel_rank +
+                          c.per_layer_dim;
+  const int64_t per_thread = c.num_heads / c.num_kv_heads * context + c.num_layers * c.per_layer_dim;
+  const int64_t rounding = 64 * 16;  // floats lost to alignment
+  return sizeof(float) * static_cast<size_t>(max_rows * per_row + threads * per_thread + rounding);
+}
+
+}  // namespace gemma3n

@@ -1,0 +1,124 @@
+#include "model/weights.h"
+
+#include <utility>
+
+namespace gemma3n {
+namespace {
+
+// Collects the first failure, so that binding reads as a list of names and shapes.
+class Binder {
+ public:
+  Binder(const Checkpoint& checkpoint, const KernelTable& kernels) : checkpoint_(checkpoint), kernels_(kernels) {}
+
+  void Bind(Matrix& out, const std::string& name, int64_t rows, int64_t cols) {
+    if (auto tensor = Require(name, {rows, cols})) out = ToMatrix(*tensor);
+  }
+
+  void Bind(std::vector<float>& out, const std::string& name, std::vector<int64_t> shape) {
+    if (auto tensor = Require(name, std::move(shape))) out = ToFloats(*tensor, kernels_);
+  }
+
+  // Tables that converters pad: at least `rows` rows.
+  void BindTable(Matrix& out, const std::string& name, int64_t rows, int64_t cols) {
+    const auto found = checkpoint_.tensors().find(name);
+    const bool padded = found != checkpoint_.tensors().end() && found->second.shape.size() == 2 &&
+                        found->second.shape[0] > rows;
+    Bind(out, name, padded ? found->second.shape[0] : rows, cols);
+  }
+
+  bool Has(const std::string& name) const { return checkpoint_.tensors().contains(name); }
+  Status status() const { return status_; }
+
+ private:
+  std::optional<StoredTensor> Require(const std::string& name, std::vector<int64_t> shape) {
+    if (!status_.ok()) return std::nullopt;
+    auto tensor = checkpoint_.Require(name, shape);
+    if (tensor.ok()) return std::move(tensor).value();
+    status_ = tensor.status();
+    return std::nullopt;
+  }
+
+  const Checkpoint& checkpoint_;
+  const KernelTable& kernels_;
+  Status status_;
+};
+
+void BindAltUp(Binder& b, AltUpWeights& w, const std::string& p, const TextConfig& c) {
+  const int64_t a = c.altup_num_inputs;
+  b.Bind(w.router_norm, p + "router_norm.weight", {c.hidden_size});
+  b.Bind(w.modality_router, p + "modality_router.weight", {a, c.hidden_size});
+  b.Bind(w.prediction_coefs, p + "prediction_coefs.weight", {a * a, a});
+  b.Bind(w.correction_coefs, p + "correction_coefs.weight", {a, a});
+  b.Bind(w.correct_output_scale, p + "correct_output_scale", {c.hidden_size});
+}
+
+void BindAttention(Binder& b, AttentionWeights& w, const std::string& p, const TextConfig& c, bool owns_kv) {
+  b.Bind(w.q, p + "q_proj.weight", c.q_dim(), c.hidden_size);
+  b.Bind(w.o, p + "o_proj.weight", c.hidden_size, c.q_dim());
+  b.Bind(w.q_norm, p + "q_norm.weight", {c.head_dim});
+  if (!owns_kv) return;  // hub files still carry K/V weights here; nothing reads them
+  b.Bind(w.k, p + "k_proj.weight", c.kv_dim(), c.hidden_size);
+  b.Bind(w.v, p + "v_proj.weight", c.kv_dim(), c.hidden_size);
+  b.Bind(w.k_norm, p + "k_norm.weight", {c.head_dim});
+}
+
+void BindLayer(Binder& b, LayerWeights& w, int64_t i, const TextConfig& c) {
+  const std::string p = "layers." + std::to_string(i) + ".";
+  const int64_t d = c.hidden_size, f = c.intermediate_size[i];
+  b.Bind(w.input_norm, p + "input_layernorm.weight", {d});
+  b.Bind(w.post_attention_norm, p + "post_attention_layernorm.weight", {d});
+  b.Bind(w.pre_feedforward_norm, p + "pre_feedforward_layernorm.weight", {d});
+  b.Bind(w.post_feedforward_norm, p + "post_feedforward_layernorm.weight", {d});
+  BindAltUp(b, w.altup, p + "altup.", c);
+  b.Bind(w.laurel.left, p + "laurel.linear_left.weight", c.laurel_rank, d);
+  b.Bind(w.laurel.right, p + "laurel.linear_right.weight", d, c.laurel_rank);
+  b.Bind(w.laurel.post_norm, p + "laurel.post_laurel_norm.weight", {d});
+  BindAttention(b, w.attention, p + "self_attn.", c, i < c.first_kv_shared());
+  b.Bind(w.mlp.gate, p + "mlp.gate_proj.weight", f, d);
+  b.Bind(w.mlp.up, p + "mlp.up_proj.weight", f, d);
+  b.Bind(w.mlp.down, p + "mlp.down_proj.weight", d, f);
+  b.Bind(w.per_layer_input.gate, p + "per_layer_input_gate.weight", c.per_layer_dim, d);
+  b.Bind(w.per_layer_input.projection, p + "per_layer_projection.weight", d, c.per_layer_dim);
+  b.Bind(w.per_layer_input.post_norm, p + "post_per_layer_input_norm.weight", {d});
+}
+
+}  // namespace
+
+std::vector<float> ToFloats(const StoredTensor& tensor, const KernelTable& kernels) {
+  std::vector<float> values(static_cast<size_t>(tensor.elements()));
+  kernels.dequantize[static_cast<int>(tensor.dtype)](tensor.data, values.data(), tensor.elements());
+  return values;
+}
+
+Matrix ToMatrix(const StoredTensor& tensor) {
+  const int64_t cols = tensor.shape.back();
+  return {tensor.dtype, cols == 0 ? 0 : tensor.elements() / cols, cols, RowBytes(tensor.dtype, cols), tensor.data};
+}
+
+Result<TextWeights> BindTextWeights(const Checkpoint& checkpoint, const KernelTable& kernels) {
+  const TextConfig& c = checkpoint.config().text;
+  const int64_t d = c.hidden_size;
+  Binder b(checkpoint, kernels);
+  TextWeights w;
+  b.BindTable(w.embed_tokens, "embed_tokens.weight", c.vocab_size, d);
+  w.lm_head = w.embed_tokens;
+  if (b.Has("lm_head.weight")) b.BindTable(w.lm_head, "lm_head.weight", c.vocab_size, d);
+  w.lm_head.rows = c.vocab_size;
+  b.BindTable(w.embed_tokens_per_layer, "embed_tokens_per_layer.weight", c.vocab_size_per_layer,
+              c.num_layers * c.per_layer_dim);
+  b.Bind(w.per_layer_model_projection, "per_layer_model_projection.weight", c.num_layers * c.per_layer_dim, d);
+  b.Bind(w.per_layer_projection_norm, "per_layer_projection_norm.weight", {c.per_layer_dim});
+  w.altup_projections.resize(c.altup_num_inputs - 1);
+  w.altup_unembed_projections.resize(c.altup_num_inputs - 1);
+  for (int64_t j = 0; j + 1 < c.altup_num_inputs; ++j) {
+    b.Bind(w.altup_projections[j], "altup_projections." + std::to_string(j) + ".weight", d, d);
+    b.Bind(w.altup_unembed_projections[j], "altup_unembed_projections." + std::to_string(j) + ".weight", d, d);
+  }
+  b.Bind(w.norm, "norm.weight", {d});
+  w.layers.resize(c.num_layers);
+  for (int64_t i = 0; i < c.num_layers; ++i) BindLayer(b, w.layers[i], i, c);
+  G3N_RETURN_IF_ERROR(b.status());
+  return w;
+}
+
+}  // namespace gemma3n
