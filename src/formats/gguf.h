@@ -16,6 +16,10 @@
 
 namespace gemma3n {
 
+namespace internal {
+class GgufReader;
+}
+
 // A metadata value. Integers of every width are int64_t or uint64_t, floats are double; arrays hold one kind.
 // Strings point into the mapped file.
 using GgufValue = std::variant<bool, int64_t, uint64_t, double, std::string_view, std::vector<bool>,
@@ -44,13 +48,18 @@ class GgufFile {
   std::optional<std::vector<double>> GetFloats(const std::string& key) const;
   std::optional<std::vector<bool>> GetBools(const std::string& key) const;
   const std::vector<std::string_view>* GetStrings(const std::string& key) const;
+  // A value as encoded in the file, its kind in front: what GgufWriter::AddRaw takes.
+  std::optional<std::string_view> GetRaw(const std::string& key) const;
 
  private:
   explicit GgufFile(MappedFile file) : file_(std::move(file)) {}
+  Status ReadMetadata(internal::GgufReader& reader, uint64_t count);
+
   MappedFile file_;
   std::map<std::string, StoredTensor> tensors_;
   std::map<std::string, uint32_t> unknown_types_;
   std::map<std::string, GgufValue> metadata_;
+  std::map<std::string, std::string_view> raw_;
 };
 
 // Writes a GGUF version 3 file: metadata and tensor list first, then the tensors' bytes in the declared order.
@@ -70,18 +79,25 @@ class GgufWriter {
   void AddI32s(const std::string& key, const std::vector<int32_t>& values);
   void AddF32s(const std::string& key, const std::vector<float>& values);
   void AddStrings(const std::string& key, const std::vector<std::string>& values);
+  // A value copied from another file, see GgufFile::GetRaw.
+  void AddRaw(const std::string& key, std::string_view encoded);
   void AddTensor(Entry entry) { entries_.push_back(std::move(entry)); }
 
-  // Creates the file and writes everything before the tensor data.
+  // Creates the file and writes everything before the tensor data. Errors: kInvalidArgument (a shape that its dtype's
+  // blocks do not divide), kIo, kResourceExhausted.
   Status Begin(const std::string& path);
   // Part of the current tensor's bytes; alignment padding between tensors is the writer's.
   Status Append(const void* data, size_t bytes);
+  // Errors: kInternal when bytes are missing; kIo, kResourceExhausted from the disk.
   Status Commit();
 
  private:
+  std::string* BeginPair(const std::string& key);
+
   std::string metadata_;  // encoded key-value pairs
   uint64_t metadata_count_ = 0;
   std::vector<Entry> entries_;
+  std::vector<uint64_t> sizes_;  // bytes of each entry
   std::optional<AtomicFileWriter> file_;
   size_t current_ = 0;
   uint64_t left_in_current_ = 0;

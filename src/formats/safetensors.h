@@ -64,6 +64,7 @@ class SafetensorsWriter {
   SafetensorsWriter(AtomicFileWriter file, uint64_t total) : file_(std::move(file)), expected_(total) {}
   AtomicFileWriter file_;
   uint64_t expected_ = 0;  // data bytes still to come
+  bool failed_ = false;    // the disk refused: nothing more can be written
 };
 
 }  // namespace gemma3n

@@ -1,0 +1,21 @@
+// JSON text from untrusted files to a document, with the position of what is wrong in the message.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace gemma3n {
+
+// `name` is the file's name for messages. Deeper nesting than max_depth is refused before a
+// document is built: walking it recursively would overflow the stack. Errors: kCorruptFile.
+Result<nlohmann::json> ParseJson(std::string_view text, const std::string& name,
+                                 int max_depth = 64);
+
+// The document as text. Invalid UTF-8 inside strings becomes U+FFFD (the library's own dump would
+// throw).
+std::string DumpJson(const nlohmann::json& document, int indent = -1);
+
+}  // namespace gemma3n
