@@ -1,4 +1,5 @@
-// Scratch memory for one forward pass: a stack of floats, planned once, handed back by scope. Steady state allocates nothing.
+// Scratch memory for one forward pass: a stack of floats, planned once, handed back by scope.
+// Steady state allocates nothing.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +22,8 @@ class Arena {
   }
 
   // n floats, 64-byte aligned, contents unspecified; valid until the enclosing Scope ends.
-  // A plan that was too small grows by a block (grown() counts; tests hold it at 0). Throws std::bad_alloc at the very end.
+  // A plan that was too small grows by a block (grown() counts; tests hold it at 0). Throws
+  // std::bad_alloc at the very end.
   float* Floats(int64_t n) {
     const size_t bytes = (static_cast<size_t>(n) * sizeof(float) + 63) / 64 * 64;
     while (used_ + bytes > blocks_[current_].size()) {

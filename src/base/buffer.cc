@@ -11,10 +11,11 @@ namespace gemma3n {
 Result<Buffer> Buffer::Allocate(size_t bytes, const char* what) {
   Buffer buffer;
   if (bytes == 0) return buffer;
-  void* address =
-      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* address = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (address == MAP_FAILED) {
-    return Error(StatusCode::kResourceExhausted, "cannot take {} bytes for {} ({})", bytes, what, std::strerror(errno));
+    return Error(StatusCode::kResourceExhausted, "cannot take {} bytes for {} ({})", bytes, what,
+                 std::strerror(errno));
   }
   buffer.data_ = static_cast<std::byte*>(address);
   buffer.size_ = bytes;

@@ -1,4 +1,5 @@
-// Owned memory for activations and caches: 64-byte aligned, zeroed, and taken from the system lazily.
+// Owned memory for activations and caches: 64-byte aligned, zeroed, and taken from the system
+// lazily.
 #pragma once
 
 #include <cstddef>
@@ -19,9 +20,13 @@ class Buffer {
   ~Buffer();
 
   template <typename T>
-  T* as() { return reinterpret_cast<T*>(data_); }
+  T* as() {
+    return reinterpret_cast<T*>(data_);
+  }
   template <typename T>
-  const T* as() const { return reinterpret_cast<const T*>(data_); }
+  const T* as() const {
+    return reinterpret_cast<const T*>(data_);
+  }
   size_t size() const { return size_; }
 
  private:

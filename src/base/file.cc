@@ -21,8 +21,10 @@ Status OpenError(const std::string& path, int error) {
 }
 
 Status WriteError(const std::string& path, int error) {
-  const auto code = error == ENOSPC || error == EDQUOT ? StatusCode::kResourceExhausted : StatusCode::kIo;
-  return Error(code, "{}: cannot write it ({}); nothing was left behind", path, std::strerror(error));
+  const auto code =
+      error == ENOSPC || error == EDQUOT ? StatusCode::kResourceExhausted : StatusCode::kIo;
+  return Error(code, "{}: cannot write it ({}); nothing was left behind", path,
+               std::strerror(error));
 }
 
 // Closes a descriptor on every way out.
@@ -40,14 +42,17 @@ Result<MappedFile> MappedFile::Open(const std::string& path) {
   if (file.fd < 0) return OpenError(path, errno);
   struct stat info {};
   if (::fstat(file.fd, &info) != 0) return OpenError(path, errno);
-  if (S_ISDIR(info.st_mode)) return Error(StatusCode::kInvalidArgument, "{}: is a directory, expected a file", path);
-  if (!S_ISREG(info.st_mode)) return Error(StatusCode::kInvalidArgument, "{}: not a regular file", path);
+  if (S_ISDIR(info.st_mode))
+    return Error(StatusCode::kInvalidArgument, "{}: is a directory, expected a file", path);
+  if (!S_ISREG(info.st_mode))
+    return Error(StatusCode::kInvalidArgument, "{}: not a regular file", path);
   if (info.st_size == 0) return Error(StatusCode::kCorruptFile, "{}: the file is empty", path);
   MappedFile mapped;
   mapped.path_ = path;
   mapped.size_ = static_cast<size_t>(info.st_size);
   void* address = ::mmap(nullptr, mapped.size_, PROT_READ, MAP_SHARED, file.fd, 0);
-  if (address == MAP_FAILED) return Error(StatusCode::kIo, "{}: cannot map it ({})", path, std::strerror(errno));
+  if (address == MAP_FAILED)
+    return Error(StatusCode::kIo, "{}: cannot map it ({})", path, std::strerror(errno));
   mapped.data_ = static_cast<const std::byte*>(address);
   return mapped;
 }
@@ -74,7 +79,8 @@ Result<std::string> ReadFile(const std::string& path, size_t max_bytes) {
     if (n < 0) return Error(StatusCode::kIo, "{}: cannot read it ({})", path, std::strerror(errno));
     if (n == 0) return text;
     if (text.size() + static_cast<size_t>(n) > max_bytes) {
-      return Error(StatusCode::kResourceExhausted, "{}: larger than the limit of {} bytes", path, max_bytes);
+      return Error(StatusCode::kResourceExhausted, "{}: larger than the limit of {} bytes", path,
+                   max_bytes);
     }
     text.append(buffer.data(), static_cast<size_t>(n));
   }
@@ -91,7 +97,8 @@ bool IsDirectory(const std::string& path) {
 }
 
 Result<AtomicFileWriter> AtomicFileWriter::Create(const std::string& path) {
-  if (IsDirectory(path)) return Error(StatusCode::kInvalidArgument, "{}: is a directory, expected a file name", path);
+  if (IsDirectory(path))
+    return Error(StatusCode::kInvalidArgument, "{}: is a directory, expected a file name", path);
   AtomicFileWriter writer;
   writer.path_ = path;
   writer.temporary_ = fmt::format("{}.{}.tmp", path, ::getpid());

@@ -12,7 +12,8 @@
 
 namespace gemma3n {
 
-// A whole file mapped read-only; pages enter memory when they are first touched. Unmapped on destruction.
+// A whole file mapped read-only; pages enter memory when they are first touched. Unmapped on
+// destruction.
 class MappedFile {
  public:
   // Errors: kNotFound, kIo; a directory or an empty file is kInvalidArgument / kCorruptFile.
@@ -33,14 +34,15 @@ class MappedFile {
   size_t size_ = 0;
 };
 
-// Small files whole (configs, templates, prompts). Errors: kNotFound, kIo, kResourceExhausted over max_bytes.
+// Small files whole (configs, templates, prompts). Errors: kNotFound, kIo, kResourceExhausted over
+// max_bytes.
 Result<std::string> ReadFile(const std::string& path, size_t max_bytes = size_t{1} << 30);
 
 bool FileExists(const std::string& path);
 bool IsDirectory(const std::string& path);
 
-// Writes beside the target and renames on Commit(), so that a kill or a full disk leaves the old file or none,
-// never half of one. Without Commit() the temporary file is removed.
+// Writes beside the target and renames on Commit(), so that a kill or a full disk leaves the old
+// file or none, never half of one. Without Commit() the temporary file is removed.
 class AtomicFileWriter {
  public:
   static Result<AtomicFileWriter> Create(const std::string& path);

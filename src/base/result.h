@@ -22,14 +22,15 @@ Status Error(StatusCode code, fmt::format_string<Args...> format, Args&&... args
 #define G3N_CONCAT(a, b) G3N_CONCAT_INNER(a, b)
 
 // Returns from the enclosing function when the expression is a failure.
-#define G3N_RETURN_IF_ERROR(expr)                  \
-  do {                                             \
-    ::gemma3n::Status g3n_status_ = (expr);        \
-    if (!g3n_status_.ok()) return g3n_status_;     \
+#define G3N_RETURN_IF_ERROR(expr)              \
+  do {                                         \
+    ::gemma3n::Status g3n_status_ = (expr);    \
+    if (!g3n_status_.ok()) return g3n_status_; \
   } while (false)
 
 // G3N_ASSIGN_OR_RETURN(auto file, MappedFile::Open(path));
-#define G3N_ASSIGN_OR_RETURN(lhs, expr) G3N_ASSIGN_OR_RETURN_(G3N_CONCAT(g3n_result_, __LINE__), lhs, expr)
+#define G3N_ASSIGN_OR_RETURN(lhs, expr) \
+  G3N_ASSIGN_OR_RETURN_(G3N_CONCAT(g3n_result_, __LINE__), lhs, expr)
 #define G3N_ASSIGN_OR_RETURN_(tmp, lhs, expr) \
   auto tmp = (expr);                          \
   if (!tmp.ok()) return tmp.status();         \

@@ -1,4 +1,5 @@
-// A fixed set of threads that runs data-parallel loops. No busy waiting: idle workers sleep in the kernel.
+// A fixed set of threads that runs data-parallel loops. No busy waiting: idle workers sleep in the
+// kernel.
 #pragma once
 
 #include <atomic>
@@ -20,14 +21,19 @@ class ThreadPool {
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // Calls body(begin, end) on disjoint ranges that cover [0, count), each of about `grain` items (a range never
-  // crosses a multiple of grain), and returns when all are done. Not reentrant: one loop at a time, from one thread.
+  // Calls body(begin, end) on disjoint ranges that cover [0, count), each of about `grain` items (a
+  // range never crosses a multiple of grain), and returns when all are done. Not reentrant: one
+  // loop at a time, from one thread.
   template <typename Body>
   void ParallelFor(int64_t count, int64_t grain, const Body& body) {
     if (count <= 0) return;
     if (workers_.empty() || count <= grain) return body(int64_t{0}, count);
-    Run(count, grain < 1 ? 1 : grain,
-        [](const void* self, int64_t begin, int64_t end) { (*static_cast<const Body*>(self))(begin, end); }, &body);
+    Run(
+        count, grain < 1 ? 1 : grain,
+        [](const void* self, int64_t begin, int64_t end) {
+          (*static_cast<const Body*>(self))(begin, end);
+        },
+        &body);
   }
 
   // Physical cores of this machine that this process may use, at least 1.

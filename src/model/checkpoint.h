@@ -1,4 +1,5 @@
-// A checkpoint on disk, whatever its format: config, tensors by their hub names, the tokenizer's and template's source.
+// A checkpoint on disk, whatever its format: config, tensors by their hub names, the tokenizer's
+// and template's source.
 #pragma once
 
 #include <map>
@@ -26,16 +27,17 @@ class Checkpoint {
   const ModelConfig& config() const { return config_; }
 
   // Text tensors by their name below the text model, in either format: "embed_tokens.weight",
-  // "layers.3.self_attn.q_proj.weight", "altup_projections.0.weight", ... The prefixes model.language_model.,
-  // language_model.model. and model. are taken off; llama.cpp's names are translated, its stacked altup_proj split.
-  // Multimodal tensors keep their prefix: "vision_tower.timm_model....", "audio_tower....", "embed_vision....".
+  // "layers.3.self_attn.q_proj.weight", "altup_projections.0.weight", ... The prefixes
+  // model.language_model., language_model.model. and model. are taken off; llama.cpp's names are
+  // translated, its stacked altup_proj split. Multimodal tensors keep their prefix:
+  // "vision_tower.timm_model....", "audio_tower....", "embed_vision....".
   const std::map<std::string, StoredTensor>& tensors() const { return tensors_; }
   // Errors: kNotFound naming the file and the tensor; kUnsupported when its ggml type is unknown;
   // kCorruptFile when the shape differs from `shape` (expected and found in the message).
   Result<StoredTensor> Require(const std::string& name, const std::vector<int64_t>& shape) const;
 
-  // The checkpoint's own chat template (chat_template.jinja, chat_template.json, tokenizer_config.json,
-  // tokenizer.chat_template of a GGUF), if it has one. Errors: kCorruptFile.
+  // The checkpoint's own chat template (chat_template.jinja, chat_template.json,
+  // tokenizer_config.json, tokenizer.chat_template of a GGUF), if it has one. Errors: kCorruptFile.
   Result<std::optional<std::string>> ChatTemplate() const;
 
  private:
@@ -47,7 +49,8 @@ class Checkpoint {
   std::map<std::string, uint32_t> unknown_types_;
 };
 
-// "layers.3.self_attn.q_proj.weight" -> "blk.3.attn_q.weight"; nullopt for names that llama.cpp has no place for.
+// "layers.3.self_attn.q_proj.weight" -> "blk.3.attn_q.weight"; nullopt for names that llama.cpp has
+// no place for.
 std::optional<std::string> GgufTensorName(const std::string& hub_name);
 // The inverse; altup_proj and altup_unembd_proj (three matrices in one) have none.
 std::optional<std::string> HubTensorName(const std::string& gguf_name);

@@ -1,4 +1,5 @@
-// Dimensions, constants and token ids of a checkpoint: the one source of every number that the stages use.
+// Dimensions, constants and token ids of a checkpoint: the one source of every number that the
+// stages use.
 //   HF Gemma3nConfig / Gemma3nTextConfig; GGUF keys "gemma3n.*".
 #pragma once
 
@@ -20,24 +21,25 @@ struct TextConfig {
   std::vector<int64_t> intermediate_size;  // [L] MLP width F of each layer
   int64_t num_heads = 0;                   // query heads
   int64_t num_kv_heads = 0;
-  int64_t head_dim = 0;                    // d
-  int64_t vocab_size = 0;                  // rows of embed_tokens and logits
-  int64_t vocab_size_per_layer = 0;        // ids at or above it use row 0 of the per-layer table
-  int64_t per_layer_dim = 0;               // P, hidden_size_per_layer_input
-  int64_t num_kv_shared_layers = 0;        // the last ones, which own no K/V
-  std::vector<bool> sliding;               // [L] true: sliding_attention, false: full_attention
-  int64_t sliding_window = 0;              // keys visible in sliding layers, the query's own included
-  std::vector<float> sparsity_z;           // [L] gaussian top-k multiplier icdf(sparsity); 0: dense layer
+  int64_t head_dim = 0;              // d
+  int64_t vocab_size = 0;            // rows of embed_tokens and logits
+  int64_t vocab_size_per_layer = 0;  // ids at or above it use row 0 of the per-layer table
+  int64_t per_layer_dim = 0;         // P, hidden_size_per_layer_input
+  int64_t num_kv_shared_layers = 0;  // the last ones, which own no K/V
+  std::vector<bool> sliding;         // [L] true: sliding_attention, false: full_attention
+  int64_t sliding_window = 0;        // keys visible in sliding layers, the query's own included
+  std::vector<float> sparsity_z;     // [L] gaussian top-k multiplier icdf(sparsity); 0: dense layer
   float rope_theta_full = 0, rope_theta_sliding = 0;
   float rms_norm_eps = 0;
   int64_t altup_num_inputs = 0, altup_active_idx = 0;
   bool altup_correct_scale = true;
   int64_t laurel_rank = 0;
-  float final_logit_softcap = 0;           // 0: none
-  int64_t max_position = 0;                // context length
+  float final_logit_softcap = 0;  // 0: none
+  int64_t max_position = 0;       // context length
 
   int64_t first_kv_shared() const { return num_layers - num_kv_shared_layers; }
-  // The layer whose K/V layer i reads: itself below first_kv_shared(), else the last owning layer of i's kind.
+  // The layer whose K/V layer i reads: itself below first_kv_shared(), else the last owning layer
+  // of i's kind.
   int64_t kv_source(int64_t i) const;
   int64_t q_dim() const { return num_heads * head_dim; }
   int64_t kv_dim() const { return num_kv_heads * head_dim; }
@@ -61,24 +63,25 @@ struct GenerationDefaults {
 
 struct ModelConfig {
   TextConfig text;
-  bool multimodal = false;          // Gemma3nForConditionalGeneration rather than Gemma3nForCausalLM
+  bool multimodal = false;  // Gemma3nForConditionalGeneration rather than Gemma3nForCausalLM
   MultimodalTokens tokens;
   int32_t bos = 2, pad = 0;
   std::vector<int32_t> end_tokens;  // generation stops on any of these
   GenerationDefaults generation;
 };
 
-// config.json's text (old and new style: rope_theta / rope_local_base_freq or rope_parameters; int or list of widths),
-// joined by generation_config.json's where not empty. `name` is the file's name for messages.
-// Errors: kCorruptFile (not JSON, a field of the wrong kind or range), kUnsupported (another architecture, rope scaling,
-// attention bias, another activation).
+// config.json's text (old and new style: rope_theta / rope_local_base_freq or rope_parameters; int
+// or list of widths), joined by generation_config.json's where not empty. `name` is the file's name
+// for messages. Errors: kCorruptFile (not JSON, a field of the wrong kind or range), kUnsupported
+// (another architecture, rope scaling, attention bias, another activation).
 Result<ModelConfig> ParseHubConfig(std::string_view config_json, std::string_view generation_json,
                                    const std::string& name);
 
 // From the metadata of a llama.cpp "gemma3n" file. Errors: as above.
 Result<ModelConfig> ParseGgufConfig(const GgufFile& file);
 
-// config.json's text for a text-only or multimodal checkpoint of this shape, for writing slices: HF reads it back.
+// config.json's text for a text-only or multimodal checkpoint of this shape, for writing slices: HF
+// reads it back.
 std::string HubConfigJson(const ModelConfig& config);
 
 // Consistency of every field with the others and with sane limits. Called by both parsers.

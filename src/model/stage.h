@@ -25,7 +25,8 @@ struct StageContext {
 // Stages check the shapes they are given: a comment can rot, this cannot.
 inline Status ExpectShape(const ConstView& x, int64_t rows, int64_t cols, const char* what) {
   if (x.rows == rows && x.cols == cols) return OkStatus();
-  return Error(StatusCode::kInternal, "{}: expected shape [{}, {}], found [{}, {}]", what, rows, cols, x.rows, x.cols);
+  return Error(StatusCode::kInternal, "{}: expected shape [{}, {}], found [{}, {}]", what, rows,
+               cols, x.rows, x.cols);
 }
 
 }  // namespace gemma3n

@@ -8,7 +8,8 @@ namespace {
 // Collects the first failure, so that binding reads as a list of names and shapes.
 class Binder {
  public:
-  Binder(const Checkpoint& checkpoint, const KernelTable& kernels) : checkpoint_(checkpoint), kernels_(kernels) {}
+  Binder(const Checkpoint& checkpoint, const KernelTable& kernels)
+      : checkpoint_(checkpoint), kernels_(kernels) {}
 
   void Bind(Matrix& out, const std::string& name, int64_t rows, int64_t cols) {
     if (auto tensor = Require(name, {rows, cols})) out = ToMatrix(*tensor);
@@ -52,7 +53,8 @@ void BindAltUp(Binder& b, AltUpWeights& w, const std::string& p, const TextConfi
   b.Bind(w.correct_output_scale, p + "correct_output_scale", {c.hidden_size});
 }
 
-void BindAttention(Binder& b, AttentionWeights& w, const std::string& p, const TextConfig& c, bool owns_kv) {
+void BindAttention(Binder& b, AttentionWeights& w, const std::string& p, const TextConfig& c,
+                   bool owns_kv) {
   b.Bind(w.q, p + "q_proj.weight", c.q_dim(), c.hidden_size);
   b.Bind(w.o, p + "o_proj.weight", c.hidden_size, c.q_dim());
   b.Bind(w.q_norm, p + "q_norm.weight", {c.head_dim});
@@ -92,7 +94,8 @@ std::vector<float> ToFloats(const StoredTensor& tensor, const KernelTable& kerne
 
 Matrix ToMatrix(const StoredTensor& tensor) {
   const int64_t cols = tensor.shape.back();
-  return {tensor.dtype, cols == 0 ? 0 : tensor.elements() / cols, cols, RowBytes(tensor.dtype, cols), tensor.data};
+  return {tensor.dtype, cols == 0 ? 0 : tensor.elements() / cols, cols,
+          RowBytes(tensor.dtype, cols), tensor.data};
 }
 
 Result<TextWeights> BindTextWeights(const Checkpoint& checkpoint, const KernelTable& kernels) {
@@ -106,13 +109,15 @@ Result<TextWeights> BindTextWeights(const Checkpoint& checkpoint, const KernelTa
   w.lm_head.rows = c.vocab_size;
   b.BindTable(w.embed_tokens_per_layer, "embed_tokens_per_layer.weight", c.vocab_size_per_layer,
               c.num_layers * c.per_layer_dim);
-  b.Bind(w.per_layer_model_projection, "per_layer_model_projection.weight", c.num_layers * c.per_layer_dim, d);
+  b.Bind(w.per_layer_model_projection, "per_layer_model_projection.weight",
+         c.num_layers * c.per_layer_dim, d);
   b.Bind(w.per_layer_projection_norm, "per_layer_projection_norm.weight", {c.per_layer_dim});
   w.altup_projections.resize(c.altup_num_inputs - 1);
   w.altup_unembed_projections.resize(c.altup_num_inputs - 1);
   for (int64_t j = 0; j + 1 < c.altup_num_inputs; ++j) {
     b.Bind(w.altup_projections[j], "altup_projections." + std::to_string(j) + ".weight", d, d);
-    b.Bind(w.altup_unembed_projections[j], "altup_unembed_projections." + std::to_string(j) + ".weight", d, d);
+    b.Bind(w.altup_unembed_projections[j],
+           "altup_unembed_projections." + std::to_string(j) + ".weight", d, d);
   }
   b.Bind(w.norm, "norm.weight", {d});
   w.layers.resize(c.num_layers);

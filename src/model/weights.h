@@ -1,5 +1,6 @@
-// The text model's weights, bound to a checkpoint: big matrices stay in the mapped file in their stored dtype, small
-// vectors are converted to float32. Shapes: D hidden, F MLP width, P per-layer width, A AltUp streams, R LAuReL rank.
+// The text model's weights, bound to a checkpoint: big matrices stay in the mapped file in their
+// stored dtype, small vectors are converted to float32. Shapes: D hidden, F MLP width, P per-layer
+// width, A AltUp streams, R LAuReL rank.
 #pragma once
 
 #include <vector>
@@ -21,31 +22,32 @@ struct AltUpWeights {
 };
 
 struct LaurelWeights {
-  Matrix left;                    // [R, D]
-  Matrix right;                   // [D, R]
-  std::vector<float> post_norm;   // [D]
+  Matrix left;                   // [R, D]
+  Matrix right;                  // [D, R]
+  std::vector<float> post_norm;  // [D]
 };
 
 struct AttentionWeights {
-  Matrix q, o;                    // [Hq * d, D], [D, Hq * d]
-  Matrix k, v;                    // [Hk * d, D]; empty in layers that share another's K/V
-  std::vector<float> q_norm;      // [d]
-  std::vector<float> k_norm;      // [d]; empty where k is
+  Matrix q, o;                // [Hq * d, D], [D, Hq * d]
+  Matrix k, v;                // [Hk * d, D]; empty in layers that share another's K/V
+  std::vector<float> q_norm;  // [d]
+  std::vector<float> k_norm;  // [d]; empty where k is
 };
 
 struct MlpWeights {
-  Matrix gate, up;                // [F, D]: a nested width is a prefix of the rows
-  Matrix down;                    // [D, F]: ... and of each row's columns, contiguous in every row
+  Matrix gate, up;  // [F, D]: a nested width is a prefix of the rows
+  Matrix down;      // [D, F]: ... and of each row's columns, contiguous in every row
 };
 
 struct PerLayerInputWeights {
-  Matrix gate;                    // [P, D]
-  Matrix projection;              // [D, P]
-  std::vector<float> post_norm;   // [D]
+  Matrix gate;                   // [P, D]
+  Matrix projection;             // [D, P]
+  std::vector<float> post_norm;  // [D]
 };
 
 struct LayerWeights {
-  std::vector<float> input_norm, post_attention_norm, pre_feedforward_norm, post_feedforward_norm;  // [D]
+  std::vector<float> input_norm, post_attention_norm, pre_feedforward_norm,
+      post_feedforward_norm;  // [D]
   AltUpWeights altup;
   LaurelWeights laurel;
   AttentionWeights attention;
@@ -54,15 +56,15 @@ struct LayerWeights {
 };
 
 struct TextWeights {
-  Matrix embed_tokens;                           // [V, D]
-  Matrix lm_head;                                // [V, D]; the same bytes as embed_tokens when tied
-  Matrix embed_tokens_per_layer;                 // [Vp, L * P], looked up row by row, never read whole
-  Matrix per_layer_model_projection;             // [L * P, D]
-  std::vector<float> per_layer_projection_norm;  // [P]
-  std::vector<Matrix> altup_projections;         // A - 1 of [D, D]
-  std::vector<Matrix> altup_unembed_projections; // A - 1 of [D, D]
-  std::vector<float> norm;                       // [D]
-  std::vector<LayerWeights> layers;              // [L]
+  Matrix embed_tokens;                // [V, D]
+  Matrix lm_head;                     // [V, D]; the same bytes as embed_tokens when tied
+  Matrix embed_tokens_per_layer;      // [Vp, L * P], looked up row by row, never read whole
+  Matrix per_layer_model_projection;  // [L * P, D]
+  std::vector<float> per_layer_projection_norm;   // [P]
+  std::vector<Matrix> altup_projections;          // A - 1 of [D, D]
+  std::vector<Matrix> altup_unembed_projections;  // A - 1 of [D, D]
+  std::vector<float> norm;                        // [D]
+  std::vector<LayerWeights> layers;               // [L]
 };
 
 // Binds every text tensor and checks its shape. The checkpoint must outlive the weights.

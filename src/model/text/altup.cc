@@ -7,8 +7,9 @@
 namespace gemma3n {
 namespace {
 
-constexpr float kMinMeanSquare = 1e-5f;  // HF's epsilon_tensor: a floor of the mean square, not of its root
-constexpr int64_t kMaxStreams = 16;      // bounded by Validate(ModelConfig)
+constexpr float kMinMeanSquare =
+    1e-5f;  // HF's epsilon_tensor: a floor of the mean square, not of its root
+constexpr int64_t kMaxStreams = 16;  // bounded by Validate(ModelConfig)
 
 float MeanSquare(const KernelTable& k, const float* x, int64_t n) {
   return k.sum_squares(x, n) / static_cast<float>(n);
@@ -21,7 +22,8 @@ void MatchMagnitude(const KernelTable& k, float magnitude, float* y, int64_t n) 
 }
 
 // modality(x), [A].   normed: scratch [D]
-void Modality(const AltUpWeights& w, const float* x, float* normed, float* out, const StageContext& ctx) {
+void Modality(const AltUpWeights& w, const float* x, float* normed, float* out,
+              const StageContext& ctx) {
   const int64_t d = ctx.config.hidden_size;
   const KernelTable& k = ctx.ops.kernels();
   k.rms_norm(x, w.router_norm.data(), normed, d, ctx.config.rms_norm_eps);
@@ -43,11 +45,13 @@ Status AltUpInit(const std::vector<Matrix>& projections, const ConstView& h0, co
                  const StageContext& ctx) {
   const int64_t tokens = h0.rows, d = ctx.config.hidden_size;
   G3N_RETURN_IF_ERROR(ExpectShape(h0, tokens, d, "altup input"));
-  G3N_RETURN_IF_ERROR(ExpectShape(streams, ctx.config.altup_num_inputs * tokens, d, "altup streams"));
-  ctx.ops.ForRows(tokens, [&](int64_t t) { std::memcpy(streams.row(t), h0.row(t), sizeof(float) * d); });
+  G3N_RETURN_IF_ERROR(
+      ExpectShape(streams, ctx.config.altup_num_inputs * tokens, d, "altup streams"));
+  ctx.ops.ForRows(tokens,
+                  [&](int64_t t) { std::memcpy(streams.row(t), h0.row(t), sizeof(float) * d); });
   for (size_t j = 0; j < projections.size(); ++j) {
     const View stream = streams.Rows(static_cast<int64_t>(j + 1) * tokens, tokens);
-    ctx.ops.Linear(projections[j], h0, stream);                                  // [T, D] -> [T, D]
+    ctx.ops.Linear(projections[j], h0, stream);  // [T, D] -> [T, D]
     ctx.ops.ForRows(tokens, [&](int64_t t) {
       const KernelTable& k = ctx.ops.kernels();
       MatchMagnitude(k, std::sqrt(MeanSquare(k, h0.row(t), d)), stream.row(t), d);
@@ -57,20 +61,24 @@ Status AltUpInit(const std::vector<Matrix>& projections, const ConstView& h0, co
   return OkStatus();
 }
 
-Status AltUpPredict(const AltUpWeights& w, const ConstView& streams, const View& predicted, const StageContext& ctx) {
-  const int64_t d = ctx.config.hidden_size, a_count = ctx.config.altup_num_inputs, tokens = streams.rows / a_count;
+Status AltUpPredict(const AltUpWeights& w, const ConstView& streams, const View& predicted,
+                    const StageContext& ctx) {
+  const int64_t d = ctx.config.hidden_size, a_count = ctx.config.altup_num_inputs,
+                tokens = streams.rows / a_count;
   G3N_RETURN_IF_ERROR(ExpectShape(streams, a_count * tokens, d, "altup predict: streams"));
   G3N_RETURN_IF_ERROR(ExpectShape(predicted, a_count * tokens, d, "altup predict"));
   const KernelTable& k = ctx.ops.kernels();
   ctx.ops.ForRows(tokens, [&](int64_t t) {
     float modality[kMaxStreams];
     // The first predicted row is free until it is written: scratch for the normed active stream.
-    Modality(w, streams.row(ctx.config.altup_active_idx * tokens + t), predicted.row(t), modality, ctx);
+    Modality(w, streams.row(ctx.config.altup_active_idx * tokens + t), predicted.row(t), modality,
+             ctx);
     for (int64_t a = 0; a < a_count; ++a) {
       float* y = predicted.row(a * tokens + t);
       std::memcpy(y, streams.row(a * tokens + t), sizeof(float) * d);
       for (int64_t b = 0; b < a_count; ++b) {
-        const float c = SmallDot(w.prediction_coefs.data() + (a * a_count + b) * a_count, modality, a_count);
+        const float c =
+            SmallDot(w.prediction_coefs.data() + (a * a_count + b) * a_count, modality, a_count);
         k.axpy(c, streams.row(b * tokens + t), y, d);
       }
     }
@@ -79,8 +87,10 @@ Status AltUpPredict(const AltUpWeights& w, const ConstView& streams, const View&
   return OkStatus();
 }
 
-Status AltUpCorrect(const AltUpWeights& w, const ConstView& activated, const View& predicted, const StageContext& ctx) {
-  const int64_t d = ctx.config.hidden_size, a_count = ctx.config.altup_num_inputs, tokens = activated.rows;
+Status AltUpCorrect(const AltUpWeights& w, const ConstView& activated, const View& predicted,
+                    const StageContext& ctx) {
+  const int64_t d = ctx.config.hidden_size, a_count = ctx.config.altup_num_inputs,
+                tokens = activated.rows;
   G3N_RETURN_IF_ERROR(ExpectShape(activated, tokens, d, "altup correct: activated"));
   G3N_RETURN_IF_ERROR(ExpectShape(predicted, a_count * tokens, d, "altup correct: predicted"));
   const KernelTable& k = ctx.ops.kernels();
@@ -89,7 +99,8 @@ Status AltUpCorrect(const AltUpWeights& w, const ConstView& activated, const Vie
   ctx.ops.ForRows(tokens, [&](int64_t t) {
     float modality[kMaxStreams];
     float* innovation = innovations.row(t);
-    Modality(w, activated.row(t), innovation, modality, ctx);  // normed row: scratch, then overwritten
+    Modality(w, activated.row(t), innovation, modality,
+             ctx);  // normed row: scratch, then overwritten
     std::memcpy(innovation, activated.row(t), sizeof(float) * d);
     k.axpy(-1.0f, predicted.row(ctx.config.altup_active_idx * tokens + t), innovation, d);
     for (int64_t a = 0; a < a_count; ++a) {
@@ -101,23 +112,27 @@ Status AltUpCorrect(const AltUpWeights& w, const ConstView& activated, const Vie
   return OkStatus();
 }
 
-Status AltUpMerge(const std::vector<Matrix>& unembed_projections, const ConstView& streams, const View& out,
-                  const StageContext& ctx) {
-  const int64_t d = ctx.config.hidden_size, a_count = ctx.config.altup_num_inputs, tokens = out.rows;
+Status AltUpMerge(const std::vector<Matrix>& unembed_projections, const ConstView& streams,
+                  const View& out, const StageContext& ctx) {
+  const int64_t d = ctx.config.hidden_size, a_count = ctx.config.altup_num_inputs,
+                tokens = out.rows;
   G3N_RETURN_IF_ERROR(ExpectShape(streams, a_count * tokens, d, "altup merge: streams"));
   G3N_RETURN_IF_ERROR(ExpectShape(out, tokens, d, "altup merge"));
   const KernelTable& k = ctx.ops.kernels();
   Arena::Scope scope(ctx.arena);
   const View projected = ctx.Tensor(tokens, d);
-  ctx.ops.ForRows(tokens, [&](int64_t t) { std::memcpy(out.row(t), streams.row(t), sizeof(float) * d); });
+  ctx.ops.ForRows(tokens,
+                  [&](int64_t t) { std::memcpy(out.row(t), streams.row(t), sizeof(float) * d); });
   for (int64_t j = 1; j < a_count; ++j) {
-    ctx.ops.Linear(unembed_projections[j - 1], streams.Rows(j * tokens, tokens), projected);  // [T, D] -> [T, D]
+    ctx.ops.Linear(unembed_projections[j - 1], streams.Rows(j * tokens, tokens),
+                   projected);  // [T, D] -> [T, D]
     ctx.ops.ForRows(tokens, [&](int64_t t) {
       MatchMagnitude(k, std::sqrt(MeanSquare(k, streams.row(t), d)), projected.row(t), d);
       k.add(projected.row(t), out.row(t), d);
     });
   }
-  ctx.ops.ForRows(tokens, [&](int64_t t) { k.scale(1.0f / static_cast<float>(a_count), out.row(t), d); });
+  ctx.ops.ForRows(tokens,
+                  [&](int64_t t) { k.scale(1.0f / static_cast<float>(a_count), out.row(t), d); });
   ctx.Tap("altup_merge", out);
   return OkStatus();
 }

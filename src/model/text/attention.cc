@@ -7,7 +7,8 @@ namespace gemma3n {
 namespace {
 
 // rms over each head, then rope, in place.   x: [T, heads * d]
-void NormAndRotate(const std::vector<float>& norm, const RopeTable& rope, const View& x, const StageContext& ctx) {
+void NormAndRotate(const std::vector<float>& norm, const RopeTable& rope, const View& x,
+                   const StageContext& ctx) {
   const int64_t d = ctx.config.head_dim;
   const KernelTable& k = ctx.ops.kernels();
   ctx.ops.ForRows(x.rows, [&](int64_t t) {
@@ -19,9 +20,10 @@ void NormAndRotate(const std::vector<float>& norm, const RopeTable& rope, const 
   });
 }
 
-// One row and one K/V head: its query heads over all visible keys.   q, out: [heads per K/V head, d]
-void Attend(KvCache& cache, int64_t kv_layer, int64_t kv_head, int64_t position, const float* q, float* scores,
-            float* out, const StageContext& ctx) {
+// One row and one K/V head: its query heads over all visible keys.   q, out: [heads per K/V head,
+// d]
+void Attend(KvCache& cache, int64_t kv_layer, int64_t kv_head, int64_t position, const float* q,
+            float* scores, float* out, const StageContext& ctx) {
   const int64_t d = ctx.config.head_dim;
   KvCache::Run runs[2];
   cache.Visible(kv_layer, kv_head, position, runs);
@@ -41,15 +43,16 @@ void Attend(KvCache& cache, int64_t kv_layer, int64_t kv_head, int64_t position,
 
 }  // namespace
 
-Status WriteKeysValues(const AttentionWeights& w, int64_t kv_layer, const ConstView& n, std::span<const BatchRow> rows,
-                       std::span<KvCache* const> caches, const RopeTable& rope, const StageContext& ctx) {
+Status WriteKeysValues(const AttentionWeights& w, int64_t kv_layer, const ConstView& n,
+                       std::span<const BatchRow> rows, std::span<KvCache* const> caches,
+                       const RopeTable& rope, const StageContext& ctx) {
   const TextConfig& c = ctx.config;
   const int64_t tokens = static_cast<int64_t>(rows.size()), d = c.head_dim;
   G3N_RETURN_IF_ERROR(ExpectShape(n, tokens, c.hidden_size, "attention keys: input"));
   Arena::Scope scope(ctx.arena);
   const View k = ctx.Tensor(tokens, c.kv_dim()), v = ctx.Tensor(tokens, c.kv_dim());
-  ctx.ops.Linear(w.k, n, k);                                                     // [T, D] -> [T, Hk * d]
-  ctx.ops.Linear(w.v, n, v);                                                     // [T, D] -> [T, Hk * d]
+  ctx.ops.Linear(w.k, n, k);  // [T, D] -> [T, Hk * d]
+  ctx.ops.Linear(w.v, n, v);  // [T, D] -> [T, Hk * d]
   NormAndRotate(w.k_norm, rope, k, ctx);
   ctx.ops.ForRows(tokens, [&](int64_t t) {
     KvCache& cache = *caches[rows[t].sequence];
@@ -65,16 +68,16 @@ Status WriteKeysValues(const AttentionWeights& w, int64_t kv_layer, const ConstV
   return OkStatus();
 }
 
-Status AttentionForward(const AttentionWeights& w, int64_t kv_layer, const ConstView& n, std::span<const BatchRow> rows,
-                        std::span<KvCache* const> caches, const RopeTable& rope, const View& out,
-                        const StageContext& ctx) {
+Status AttentionForward(const AttentionWeights& w, int64_t kv_layer, const ConstView& n,
+                        std::span<const BatchRow> rows, std::span<KvCache* const> caches,
+                        const RopeTable& rope, const View& out, const StageContext& ctx) {
   const TextConfig& c = ctx.config;
   const int64_t tokens = static_cast<int64_t>(rows.size()), group = c.num_heads / c.num_kv_heads;
   G3N_RETURN_IF_ERROR(ExpectShape(n, tokens, c.hidden_size, "attention input"));
   G3N_RETURN_IF_ERROR(ExpectShape(out, tokens, c.hidden_size, "attention output"));
   Arena::Scope scope(ctx.arena);
   const View q = ctx.Tensor(tokens, c.q_dim()), mixed = ctx.Tensor(tokens, c.q_dim());
-  ctx.ops.Linear(w.q, n, q);                                                     // [T, D] -> [T, Hq * d]
+  ctx.ops.Linear(w.q, n, q);  // [T, D] -> [T, Hq * d]
   NormAndRotate(w.q_norm, rope, q, ctx);
   ctx.Tap("attention_q", q);
 
@@ -84,11 +87,12 @@ Status AttentionForward(const AttentionWeights& w, int64_t kv_layer, const Const
   }
   const View scores = ctx.Tensor(ctx.ops.pool().threads(), group * longest);
   ctx.ops.ForSlots(tokens * c.num_kv_heads, [&](int slot, int64_t item) {
-    const int64_t t = item / c.num_kv_heads, h = item % c.num_kv_heads, first = h * group * c.head_dim;
-    Attend(*caches[rows[t].sequence], kv_layer, h, rows[t].position, q.row(t) + first, scores.row(slot),
-           mixed.row(t) + first, ctx);
+    const int64_t t = item / c.num_kv_heads, h = item % c.num_kv_heads,
+                  first = h * group * c.head_dim;
+    Attend(*caches[rows[t].sequence], kv_layer, h, rows[t].position, q.row(t) + first,
+           scores.row(slot), mixed.row(t) + first, ctx);
   });
-  ctx.ops.Linear(w.o, mixed, out);                                               // [T, Hq * d] -> [T, D]
+  ctx.ops.Linear(w.o, mixed, out);  // [T, Hq * d] -> [T, D]
   return OkStatus();
 }
 

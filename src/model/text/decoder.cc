@@ -17,7 +17,8 @@ struct RopeTables {
   RopeTable full, sliding;
 };
 
-// Rows of a [groups * from.rows, cols] tensor whose flag is set, moved together: [groups * kept, cols].
+// Rows of a [groups * from.rows, cols] tensor whose flag is set, moved together: [groups * kept,
+// cols].
 View KeepRows(const View& x, int64_t groups, const std::vector<int64_t>& kept) {
   const int64_t tokens = x.rows / groups, count = static_cast<int64_t>(kept.size());
   for (int64_t g = 0; g < groups; ++g) {
@@ -30,7 +31,8 @@ View KeepRows(const View& x, int64_t groups, const std::vector<int64_t>& kept) {
 
 }  // namespace
 
-Decoder::Decoder(const TextWeights& weights, std::span<const HardEmbeddings> hard, NestedModel model, bool prefill_skip)
+Decoder::Decoder(const TextWeights& weights, std::span<const HardEmbeddings> hard,
+                 NestedModel model, bool prefill_skip)
     : weights_(weights), hard_(hard), model_(std::move(model)), prefill_skip_(prefill_skip) {
   const TextConfig& c = model_.config;
   for (int64_t i = 0; i < c.num_layers; ++i) {
@@ -49,24 +51,28 @@ Status Decoder::CheckRows(std::span<const BatchRow> rows, std::span<KvCache* con
   for (size_t s = 0; s < caches.size(); ++s) next[s] = caches[s]->length();
   for (const BatchRow& row : rows) {
     if (row.token < 0 || row.token >= model_.config.vocab_size) {
-      return Error(StatusCode::kInvalidArgument, "token id {} is outside the vocabulary of {}", row.token,
-                   model_.config.vocab_size);
+      return Error(StatusCode::kInvalidArgument, "token id {} is outside the vocabulary of {}",
+                   row.token, model_.config.vocab_size);
     }
-    if (row.sequence < 0 || row.sequence >= static_cast<int>(caches.size()) || row.position != next[row.sequence]) {
-      return Error(StatusCode::kInternal, "batch row: sequence {} of {} at position {}, expected the next one",
+    if (row.sequence < 0 || row.sequence >= static_cast<int>(caches.size()) ||
+        row.position != next[row.sequence]) {
+      return Error(StatusCode::kInternal,
+                   "batch row: sequence {} of {} at position {}, expected the next one",
                    row.sequence, caches.size(), row.position);
     }
     const KvCache& cache = *caches[row.sequence];
-    if (++next[row.sequence] > cache.context() || next[row.sequence] - cache.length() > cache.max_rows()) {
-      return Error(StatusCode::kInternal, "batch row at position {}: the cache holds {} positions, {} a forward",
+    if (++next[row.sequence] > cache.context() ||
+        next[row.sequence] - cache.length() > cache.max_rows()) {
+      return Error(StatusCode::kInternal,
+                   "batch row at position {}: the cache holds {} positions, {} a forward",
                    row.position, cache.context(), cache.max_rows());
     }
   }
   return OkStatus();
 }
 
-Result<View> Decoder::Forward(std::span<const BatchRow> all_rows, std::span<KvCache* const> caches, const Ops& ops,
-                              Arena& arena, const Probe& probe) const {
+Result<View> Decoder::Forward(std::span<const BatchRow> all_rows, std::span<KvCache* const> caches,
+                              const Ops& ops, Arena& arena, const Probe& probe) const {
   G3N_RETURN_IF_ERROR(CheckRows(all_rows, caches));
   const TextConfig& c = model_.config;
   StageContext ctx{c, ops, arena, probe};
@@ -86,20 +92,22 @@ Result<View> Decoder::Forward(std::span<const BatchRow> all_rows, std::span<KvCa
   View h0 = ctx.Tensor(tokens, d), n = ctx.Tensor(tokens, d);
   View streams = ctx.Tensor(a * tokens, d), predicted = ctx.Tensor(a * tokens, d);
   const View ple_all = ctx.Tensor(last_owner * tokens, c.per_layer_dim);
-  const View ple_kept = ctx.Tensor((c.num_layers - last_owner) * static_cast<int64_t>(kept.size()), c.per_layer_dim);
+  const View ple_kept =
+      ctx.Tensor((c.num_layers - last_owner) * static_cast<int64_t>(kept.size()), c.per_layer_dim);
   G3N_RETURN_IF_ERROR(EmbedTokens(weights_.embed_tokens, hard_, rows, h0, ctx));
-  G3N_RETURN_IF_ERROR(PerLayerInputs(weights_, model_.layers, 0, last_owner, rows, h0, ple_all, ctx));
+  G3N_RETURN_IF_ERROR(
+      PerLayerInputs(weights_, model_.layers, 0, last_owner, rows, h0, ple_all, ctx));
   G3N_RETURN_IF_ERROR(AltUpInit(weights_.altup_projections, h0, streams, ctx));
   h0 = KeepRows(h0, 1, kept);
-  G3N_RETURN_IF_ERROR(
-      PerLayerInputs(weights_, model_.layers, last_owner, c.num_layers, kept_rows, h0, ple_kept, ctx));
+  G3N_RETURN_IF_ERROR(PerLayerInputs(weights_, model_.layers, last_owner, c.num_layers, kept_rows,
+                                     h0, ple_kept, ctx));
   RopeTables rope{MakeRopeTable(rope_full_, rows, ctx), MakeRopeTable(rope_sliding_, rows, ctx)};
 
   for (int64_t i = 0; i < c.num_layers; ++i) {
     ctx.layer = model_.layers[i];
     const DecoderLayer& layer = layers_[i];
-    G3N_RETURN_IF_ERROR(DecoderLayerOpen(layer, streams, rows, caches, c.sliding[i] ? rope.sliding : rope.full,
-                                         predicted, n, ctx));
+    G3N_RETURN_IF_ERROR(DecoderLayerOpen(
+        layer, streams, rows, caches, c.sliding[i] ? rope.sliding : rope.full, predicted, n, ctx));
     if (i == last_owner) {  // the batch narrows: nothing after this reads the other rows
       rows = kept_rows;
       if (rows.empty()) break;
@@ -111,16 +119,18 @@ Result<View> Decoder::Forward(std::span<const BatchRow> all_rows, std::span<KvCa
       }
     }
     const int64_t count = static_cast<int64_t>(rows.size());
-    const View ple = i < last_owner ? ple_all.Rows(i * count, count) : ple_kept.Rows((i - last_owner) * count, count);
+    const View ple = i < last_owner ? ple_all.Rows(i * count, count)
+                                    : ple_kept.Rows((i - last_owner) * count, count);
     ctx.Tap("per_layer_input", ple);
-    G3N_RETURN_IF_ERROR(DecoderLayerClose(layer, n, ple, rows, caches, c.sliding[i] ? rope.sliding : rope.full,
-                                          predicted, ctx));
+    G3N_RETURN_IF_ERROR(DecoderLayerClose(layer, n, ple, rows, caches,
+                                          c.sliding[i] ? rope.sliding : rope.full, predicted, ctx));
     std::swap(streams, predicted);
   }
   ctx.layer = -1;
   for (size_t s = 0; s < caches.size(); ++s) {
-    caches[s]->Advance(std::count_if(all_rows.begin(), all_rows.end(),
-                                     [&](const BatchRow& row) { return row.sequence == static_cast<int>(s); }));
+    caches[s]->Advance(std::count_if(all_rows.begin(), all_rows.end(), [&](const BatchRow& row) {
+      return row.sequence == static_cast<int>(s);
+    }));
   }
 
   // Without the skip, rows that nobody reads came along: leave them here.
@@ -137,17 +147,18 @@ Result<View> Decoder::Forward(std::span<const BatchRow> all_rows, std::span<KvCa
   return hidden;
 }
 
-Status Decoder::ComputeLogits(const ConstView& hidden, const View& logits, const Ops& ops, Arena& arena,
-                              const Probe& probe) const {
+Status Decoder::ComputeLogits(const ConstView& hidden, const View& logits, const Ops& ops,
+                              Arena& arena, const Probe& probe) const {
   return Logits(weights_.lm_head, hidden, logits, StageContext{model_.config, ops, arena, probe});
 }
 
 size_t Decoder::ArenaBytes(const TextConfig& c, int64_t max_rows, int64_t context, int threads) {
   const int64_t widest = *std::max_element(c.intermediate_size.begin(), c.intermediate_size.end());
-  const int64_t per_row = (2 * c.altup_num_inputs + 8) * c.hidden_size + c.num_layers * c.per_layer_dim +
-                          2 * widest + 2 * c.q_dim() + 2 * c.kv_dim() + 2 * c.head_dim + c.laurel_rank +
-                          c.per_layer_dim;
-  const int64_t per_thread = c.num_heads / c.num_kv_heads * context + c.num_layers * c.per_layer_dim;
+  const int64_t per_row = (2 * c.altup_num_inputs + 8) * c.hidden_size +
+                          c.num_layers * c.per_layer_dim + 2 * widest + 2 * c.q_dim() +
+                          2 * c.kv_dim() + 2 * c.head_dim + c.laurel_rank + c.per_layer_dim;
+  const int64_t per_thread =
+      c.num_heads / c.num_kv_heads * context + c.num_layers * c.per_layer_dim;
   const int64_t rounding = 64 * 16;  // floats lost to alignment
   return sizeof(float) * static_cast<size_t>(max_rows * per_row + threads * per_thread + rounding);
 }

@@ -13,7 +13,8 @@ namespace gemma3n {
 namespace {
 
 // x = ((s + attention) + laurel) / sqrt(2), the division as in the reference.
-void MergeAttentionAndLaurel(const ConstView& s, const ConstView& laurel, const View& x, const StageContext& ctx) {
+void MergeAttentionAndLaurel(const ConstView& s, const ConstView& laurel, const View& x,
+                             const StageContext& ctx) {
   const float root = std::sqrt(2.0f);
   ctx.ops.ForRows(x.rows, [&](int64_t t) {
     float* y = x.row(t);
@@ -23,26 +24,31 @@ void MergeAttentionAndLaurel(const ConstView& s, const ConstView& laurel, const 
 }
 
 // The per-layer injection goes into every stream but the first.
-Status InjectPerLayerInput(const LayerWeights& w, const ConstView& ple, const View& streams, const StageContext& ctx) {
+Status InjectPerLayerInput(const LayerWeights& w, const ConstView& ple, const View& streams,
+                           const StageContext& ctx) {
   const int64_t tokens = ple.rows, d = ctx.config.hidden_size;
   const KernelTable& k = ctx.ops.kernels();
   Arena::Scope scope(ctx.arena);
   const View scaled = ctx.Tensor(tokens, d), e = ctx.Tensor(tokens, d);
   ctx.ops.ForRows(tokens, [&](int64_t t) {
-    std::memcpy(scaled.row(t), streams.row(ctx.config.altup_active_idx * tokens + t), sizeof(float) * d);
-    if (ctx.config.altup_correct_scale) k.mul(w.altup.correct_output_scale.data(), scaled.row(t), d);
+    std::memcpy(scaled.row(t), streams.row(ctx.config.altup_active_idx * tokens + t),
+                sizeof(float) * d);
+    if (ctx.config.altup_correct_scale)
+      k.mul(w.altup.correct_output_scale.data(), scaled.row(t), d);
   });
   G3N_RETURN_IF_ERROR(PerLayerInjection(w.per_layer_input, scaled, ple, e, ctx));
   ctx.ops.ForRows(tokens, [&](int64_t t) {
-    for (int64_t a = 1; a < ctx.config.altup_num_inputs; ++a) k.add(e.row(t), streams.row(a * tokens + t), d);
+    for (int64_t a = 1; a < ctx.config.altup_num_inputs; ++a)
+      k.add(e.row(t), streams.row(a * tokens + t), d);
   });
   return OkStatus();
 }
 
 }  // namespace
 
-Status DecoderLayerOpen(const DecoderLayer& layer, const ConstView& streams, std::span<const BatchRow> rows,
-                        std::span<KvCache* const> caches, const RopeTable& rope, const View& predicted, const View& n,
+Status DecoderLayerOpen(const DecoderLayer& layer, const ConstView& streams,
+                        std::span<const BatchRow> rows, std::span<KvCache* const> caches,
+                        const RopeTable& rope, const View& predicted, const View& n,
                         const StageContext& ctx) {
   const LayerWeights& w = *layer.weights;
   const int64_t tokens = static_cast<int64_t>(rows.size());
@@ -55,8 +61,8 @@ Status DecoderLayerOpen(const DecoderLayer& layer, const ConstView& streams, std
 }
 
 Status DecoderLayerClose(const DecoderLayer& layer, const ConstView& n, const ConstView& ple,
-                         std::span<const BatchRow> rows, std::span<KvCache* const> caches, const RopeTable& rope,
-                         const View& predicted, const StageContext& ctx) {
+                         std::span<const BatchRow> rows, std::span<KvCache* const> caches,
+                         const RopeTable& rope, const View& predicted, const StageContext& ctx) {
   const LayerWeights& w = *layer.weights;
   const TextConfig& c = ctx.config;
   const int64_t tokens = static_cast<int64_t>(rows.size()), d = c.hidden_size;

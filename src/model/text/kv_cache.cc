@@ -24,8 +24,9 @@ Result<KvCache> KvCache::Create(const TextConfig& config, int64_t context, int64
     Layer layer;
     layer.sliding = config.sliding[i];
     layer.capacity = layer.sliding ? cache.rolling_capacity_ : context;
-    G3N_ASSIGN_OR_RETURN(layer.memory,
-                         Buffer::Allocate(sizeof(float) * 2 * config.kv_dim() * layer.capacity, "the KV cache"));
+    G3N_ASSIGN_OR_RETURN(
+        layer.memory,
+        Buffer::Allocate(sizeof(float) * 2 * config.kv_dim() * layer.capacity, "the KV cache"));
     cache.layers_.push_back(std::move(layer));
   }
   return cache;

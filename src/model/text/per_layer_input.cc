@@ -4,8 +4,9 @@
 
 namespace gemma3n {
 
-Status PerLayerInputs(const TextWeights& weights, std::span<const int> layers, int64_t begin, int64_t end,
-                      std::span<const BatchRow> rows, const ConstView& h0, const View& out, const StageContext& ctx) {
+Status PerLayerInputs(const TextWeights& weights, std::span<const int> layers, int64_t begin,
+                      int64_t end, std::span<const BatchRow> rows, const ConstView& h0,
+                      const View& out, const StageContext& ctx) {
   const TextConfig& c = ctx.config;
   const int64_t tokens = static_cast<int64_t>(rows.size()), p = c.per_layer_dim;
   G3N_RETURN_IF_ERROR(ExpectShape(h0, tokens, c.hidden_size, "per-layer inputs: embeddings"));
@@ -13,7 +14,8 @@ Status PerLayerInputs(const TextWeights& weights, std::span<const int> layers, i
   Arena::Scope scope(ctx.arena);
   const KernelTable& k = ctx.ops.kernels();
 
-  for (int64_t i = begin; i < end; ++i) {  // context part                       [T, D] -> [T, P] per layer
+  for (int64_t i = begin; i < end;
+       ++i) {  // context part                       [T, D] -> [T, P] per layer
     ctx.ops.Linear(weights.per_layer_model_projection.RowSlice(layers[i] * p, p), h0,
                    out.Rows((i - begin) * tokens, tokens));
   }
@@ -23,7 +25,7 @@ Status PerLayerInputs(const TextWeights& weights, std::span<const int> layers, i
   const float mix = 1.0f / std::sqrt(2.0f);
   ctx.ops.ForSlots(tokens, [&](int slot, int64_t t) {
     const int64_t id = rows[t].token;
-    float* u = table_rows.row(slot);                                             // [L * P]
+    float* u = table_rows.row(slot);  // [L * P]
     ctx.ops.Row(weights.embed_tokens_per_layer, id >= 0 && id < c.vocab_size_per_layer ? id : 0, u);
     for (int64_t i = begin; i < end; ++i) {
       float* x = out.row((i - begin) * tokens + t);
@@ -36,18 +38,18 @@ Status PerLayerInputs(const TextWeights& weights, std::span<const int> layers, i
   return OkStatus();
 }
 
-Status PerLayerInjection(const PerLayerInputWeights& w, const ConstView& x, const ConstView& ple, const View& e,
-                         const StageContext& ctx) {
+Status PerLayerInjection(const PerLayerInputWeights& w, const ConstView& x, const ConstView& ple,
+                         const View& e, const StageContext& ctx) {
   const TextConfig& c = ctx.config;
   G3N_RETURN_IF_ERROR(ExpectShape(x, e.rows, c.hidden_size, "per-layer injection"));
   G3N_RETURN_IF_ERROR(ExpectShape(ple, e.rows, c.per_layer_dim, "per-layer injection: inputs"));
   Arena::Scope scope(ctx.arena);
   const View gate = ctx.Tensor(x.rows, c.per_layer_dim);
-  ctx.ops.Linear(w.gate, x, gate);                                               // [T, D] -> [T, P]
+  ctx.ops.Linear(w.gate, x, gate);  // [T, D] -> [T, P]
   ctx.ops.ForRows(x.rows, [&](int64_t t) {
     ctx.ops.kernels().gelu_mul(gate.row(t), ple.row(t), gate.row(t), gate.cols);
   });
-  ctx.ops.Linear(w.projection, gate, e);                                         // [T, P] -> [T, D]
+  ctx.ops.Linear(w.projection, gate, e);  // [T, P] -> [T, D]
   ctx.ops.RmsNorm(w.post_norm.data(), c.rms_norm_eps, e, e);
   return OkStatus();
 }

@@ -14,13 +14,16 @@
 
 namespace gemma3n {
 
-// Per-layer inputs of layers[begin, end) (positions in the nested model's list of checkpoint layers).
-// h0: [T, D]; out: [(end - begin) * T, P], layer-major. Ids at or past the per-layer vocabulary use row 0.
-Status PerLayerInputs(const TextWeights& weights, std::span<const int> layers, int64_t begin, int64_t end,
-                      std::span<const BatchRow> rows, const ConstView& h0, const View& out, const StageContext& ctx);
+// Per-layer inputs of layers[begin, end) (positions in the nested model's list of checkpoint
+// layers). h0: [T, D]; out: [(end - begin) * T, P], layer-major. Ids at or past the per-layer
+// vocabulary use row 0.
+Status PerLayerInputs(const TextWeights& weights, std::span<const int> layers, int64_t begin,
+                      int64_t end, std::span<const BatchRow> rows, const ConstView& h0,
+                      const View& out, const StageContext& ctx);
 
-// The injection at a layer's end:  e = rms( W (gelu(G x) * ple) ; post_norm ).   x: [T, D], ple: [T, P], e: [T, D]
-Status PerLayerInjection(const PerLayerInputWeights& w, const ConstView& x, const ConstView& ple, const View& e,
-                         const StageContext& ctx);
+// The injection at a layer's end:  e = rms( W (gelu(G x) * ple) ; post_norm ).   x: [T, D], ple:
+// [T, P], e: [T, D]
+Status PerLayerInjection(const PerLayerInputWeights& w, const ConstView& x, const ConstView& ple,
+                         const View& e, const StageContext& ctx);
 
 }  // namespace gemma3n

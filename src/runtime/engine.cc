@@ -1,0 +1,160 @@
+#include "gemma3n/engine.h"
+
+#include <algorithm>
+#include <chrono>
+#include <new>
+#include <utility>
+
+#include "base/file.h"
+#include "kernels/dispatch.h"
+#include "model/matformer.h"
+#include "runtime/engine_impl.h"
+#include "runtime/guard.h"
+#include "runtime/session_impl.h"
+#include "runtime/tokenizer_source.h"
+
+namespace gemma3n {
+namespace {
+
+using internal::EngineImpl;
+
+Status CheckOptions(const EngineOptions& options) {
+  if (options.model.empty()) {
+    return Error(StatusCode::kInvalidArgument,
+                 "no model given: expected a hub directory or a .gguf file");
+  }
+  if (options.threads < 0 || options.threads > 1024) {
+    return Error(StatusCode::kInvalidArgument, "threads: expected 0 (all cores) to 1024, found {}",
+                 options.threads);
+  }
+  if (options.prefill_chunk < 1 || options.prefill_chunk > 4096) {
+    return Error(StatusCode::kInvalidArgument, "prefill chunk: expected 1 to 4096 tokens, found {}",
+                 options.prefill_chunk);
+  }
+  return OkStatus();
+}
+
+// The template that the option names: "builtin", a file, or (empty) the checkpoint's own, else
+// built in.
+Result<ChatTemplate> LoadChatTemplate(const EngineOptions& options, const Checkpoint& checkpoint) {
+  if (options.chat_template == "builtin") return ChatTemplate::Builtin();
+  if (!options.chat_template.empty()) {
+    G3N_ASSIGN_OR_RETURN(const std::string source,
+                         ReadFile(options.chat_template, size_t{1} << 20));
+    return ChatTemplate::Parse(source, options.chat_template);
+  }
+  G3N_ASSIGN_OR_RETURN(const std::optional<std::string> own, checkpoint.ChatTemplate());
+  if (!own) return ChatTemplate::Builtin();
+  return ChatTemplate::Parse(*own, checkpoint.path() + " (chat template)");
+}
+
+ModelInfo Describe(const EngineImpl& impl) {
+  const TextConfig& text = impl.config().text;
+  ModelInfo info;
+  info.path = impl.checkpoint.path();
+  info.format = impl.checkpoint.is_gguf() ? "gguf" : "hub";
+  info.layers = text.num_layers;
+  info.hidden_size = text.hidden_size;
+  info.vocab_size = text.vocab_size;
+  info.context = text.max_position;
+  info.mlp_widths = text.intermediate_size;
+  info.kernels = impl.ops.kernels().name;
+  info.threads = impl.pool->threads();
+  return info;
+}
+
+Result<std::shared_ptr<EngineImpl>> LoadImpl(const EngineOptions& options) {
+  G3N_RETURN_IF_ERROR(CheckOptions(options));
+  const auto report = [&](double fraction) {
+    if (options.on_progress) options.on_progress(fraction);
+  };
+  report(0);
+  G3N_ASSIGN_OR_RETURN(const KernelTable* kernels, ChooseKernels());
+  G3N_ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::Open(options.model));
+  report(0.3);
+  G3N_ASSIGN_OR_RETURN(Tokenizer tokenizer, OpenTokenizer(options.tokenizer, checkpoint));
+  report(0.8);
+  G3N_ASSIGN_OR_RETURN(ChatTemplate chat_template, LoadChatTemplate(options, checkpoint));
+  auto impl = std::make_shared<EngineImpl>(options, std::move(checkpoint), std::move(tokenizer),
+                                           std::move(chat_template), *kernels);
+  G3N_ASSIGN_OR_RETURN(impl->weights, BindTextWeights(impl->checkpoint, *kernels));
+  const MultimodalTokens& tokens = impl->config().tokens;
+  G3N_ASSIGN_OR_RETURN(
+      HardEmbeddings vision,
+      ComputeHardEmbeddings(impl->checkpoint, "embed_vision.", tokens.vision_vocab_offset,
+                            tokens.vision_vocab_size, impl->ops));
+  G3N_ASSIGN_OR_RETURN(
+      HardEmbeddings audio,
+      ComputeHardEmbeddings(impl->checkpoint, "embed_audio.", tokens.audio_vocab_offset,
+                            tokens.audio_vocab_size, impl->ops));
+  impl->hard.push_back(std::move(vision));
+  impl->hard.push_back(std::move(audio));
+  const TextConfig& text = impl->config().text;
+  G3N_ASSIGN_OR_RETURN(
+      impl->arena, Arena::Create(Decoder::ArenaBytes(text, options.prefill_chunk, text.max_position,
+                                                     impl->pool->threads())));
+  impl->info = Describe(*impl);
+  report(1);
+  return impl;
+}
+
+}  // namespace
+
+Engine::Engine(std::shared_ptr<EngineImpl> impl) : impl_(std::move(impl)) {}
+Engine::~Engine() = default;
+
+Result<std::shared_ptr<const Engine>> Engine::Load(const EngineOptions& options) {
+  return Guard([&]() -> Result<std::shared_ptr<const Engine>> {
+    const auto start = std::chrono::steady_clock::now();
+    G3N_ASSIGN_OR_RETURN(std::shared_ptr<EngineImpl> impl, LoadImpl(options));
+    impl->info.load_seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return std::shared_ptr<const Engine>(new Engine(std::move(impl)));
+  });
+}
+
+const ModelInfo& Engine::info() const { return impl_->info; }
+
+std::vector<int32_t> Engine::Tokenize(std::string_view text, bool add_bos) const {
+  std::vector<int32_t> ids = impl_->tokenizer.Encode(text);
+  if (add_bos) ids.insert(ids.begin(), impl_->config().bos);
+  return ids;
+}
+
+std::string Engine::Detokenize(std::span<const int32_t> tokens, bool skip_special) const {
+  return impl_->tokenizer.Decode(tokens, skip_special);
+}
+
+Result<std::string> Engine::RenderChat(std::span<const Message> messages) const {
+  return Guard([&]() -> Result<std::string> {
+    ChatTemplate::Variables variables;
+    variables.bos_token = impl_->tokenizer.TokenText(impl_->config().bos);
+    if (const auto eos = impl_->tokenizer.eos())
+      variables.eos_token = impl_->tokenizer.TokenText(*eos);
+    return impl_->chat_template.Render(messages, variables);
+  });
+}
+
+Result<std::vector<int32_t>> Engine::ChatPrompt(std::span<const Message> messages) const {
+  G3N_ASSIGN_OR_RETURN(const std::string text, RenderChat(messages));
+  // The template writes <bos> itself; a template that does not gets it here, as the reference's
+  // tokenizer adds it.
+  std::vector<int32_t> ids = Tokenize(text, /*add_bos=*/false);
+  if (ids.empty() || ids.front() != impl_->config().bos)
+    ids.insert(ids.begin(), impl_->config().bos);
+  return ids;
+}
+
+Result<ModelSize> Engine::NamedSize(std::string_view name) const {
+  const TextConfig& text = impl_->config().text;
+  return NamedModelSize(text, name);
+}
+
+Result<std::unique_ptr<Session>> Engine::NewSession(const SessionOptions& options) const {
+  return Guard([&]() -> Result<std::unique_ptr<Session>> {
+    G3N_ASSIGN_OR_RETURN(auto impl, Session::Impl::Create(impl_, options));
+    return std::make_unique<Session>(std::move(impl));
+  });
+}
+
+}  // namespace gemma3n

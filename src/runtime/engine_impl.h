@@ -1,0 +1,48 @@
+// What an Engine owns. Everything but the scratch memory is immutable after Load; forwards of
+// different sessions take turns.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "base/arena.h"
+#include "base/thread_pool.h"
+#include "chat/chat_template.h"
+#include "gemma3n/engine.h"
+#include "kernels/ops.h"
+#include "model/checkpoint.h"
+#include "model/multimodal_embedder.h"
+#include "model/text/decoder.h"
+#include "model/weights.h"
+#include "tokenizer/tokenizer.h"
+
+namespace gemma3n::internal {
+
+struct EngineImpl {
+  EngineImpl(EngineOptions o, Checkpoint c, Tokenizer t, ChatTemplate ct, const KernelTable& k)
+      : options(std::move(o)),
+        checkpoint(std::move(c)),
+        tokenizer(std::move(t)),
+        chat_template(std::move(ct)),
+        pool(std::make_unique<ThreadPool>(options.threads)),
+        ops(k, *pool) {}
+
+  EngineOptions options;
+  Checkpoint checkpoint;
+  Tokenizer tokenizer;
+  ChatTemplate chat_template;
+  std::unique_ptr<ThreadPool> pool;
+  Ops ops;
+  TextWeights weights;
+  std::vector<HardEmbeddings> hard;
+  ModelInfo info;
+
+  std::mutex compute;  // one forward at a time: it has the threads and the scratch memory to itself
+  std::optional<Arena> arena;  // guarded by compute
+
+  const ModelConfig& config() const { return checkpoint.config(); }
+};
+
+}  // namespace gemma3n::internal

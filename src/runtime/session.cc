@@ -1,0 +1,133 @@
+#include "gemma3n/session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "model/matformer.h"
+#include "runtime/guard.h"
+#include "runtime/session_impl.h"
+
+namespace gemma3n {
+namespace {
+
+constexpr int64_t kLogitsRows =
+    16;  // rows of logits computed at once: bounds the scratch to 16 vocabularies
+
+}  // namespace
+
+Result<std::unique_ptr<Session::Impl>> Session::Impl::Create(
+    std::shared_ptr<internal::EngineImpl> engine, const SessionOptions& options) {
+  G3N_RETURN_IF_ERROR(CheckModelSize(engine->checkpoint, options.size));
+  G3N_ASSIGN_OR_RETURN(ModelConfig sliced, SlicedConfig(engine->config(), options.size));
+  const int64_t longest = sliced.text.max_position;
+  if (options.context < 0 || options.context > longest) {
+    return Error(StatusCode::kInvalidArgument,
+                 "context: expected 1 to {} tokens (0: all of it), found {}", longest,
+                 options.context);
+  }
+  const int64_t context = options.context == 0 ? longest : options.context;
+  G3N_ASSIGN_OR_RETURN(KvCache cache,
+                       KvCache::Create(sliced.text, context, engine->options.prefill_chunk));
+  NestedModel nested{sliced.text, KeptLayers(engine->config().text.num_layers, options.size)};
+  Decoder decoder(engine->weights, engine->hard, std::move(nested), engine->options.prefill_skip);
+  return std::make_unique<Impl>(std::move(engine), std::move(decoder), std::move(cache));
+}
+
+int64_t Session::Impl::ReusePrefix(std::span<const int32_t> prompt) {
+  const auto common =
+      std::mismatch(tokens.begin(), tokens.end(), prompt.begin(), prompt.end()).first;
+  // The last token's logits are needed, so it always runs again.
+  int64_t length =
+      std::min<int64_t>(common - tokens.begin(), static_cast<int64_t>(prompt.size()) - 1);
+  if (!cache.CanTruncate(length)) length = 0;
+  if (length == 0) {
+    cache.Clear();
+  } else {
+    cache.Truncate(length);
+  }
+  tokens.resize(length);
+  return length;
+}
+
+Status Session::Impl::Run(std::span<const int32_t> ids, Want want, const OnLogits& on_logits) {
+  std::vector<BatchRow> rows(ids.size());
+  for (size_t i = 0; i < ids.size(); ++i) {
+    rows[i].token = ids[i];
+    rows[i].position = cache.length() + static_cast<int64_t>(i);
+    rows[i].wants_logits = want == Want::kAll || (want == Want::kLast && i + 1 == ids.size());
+  }
+  const std::lock_guard lock(engine->compute);
+  Arena& arena = *engine->arena;
+  const Arena::Scope scope(arena);
+  KvCache* const caches[] = {&cache};
+  G3N_ASSIGN_OR_RETURN(const View hidden, decoder.Forward(rows, caches, engine->ops, arena));
+  tokens.insert(tokens.end(), ids.begin(), ids.end());
+
+  const int64_t vocab = decoder.config().vocab_size;
+  const int64_t first =
+      cache.length() - hidden.rows;  // position of the first row that wants logits
+  for (int64_t begin = 0; begin < hidden.rows; begin += kLogitsRows) {
+    const int64_t count = std::min(kLogitsRows, hidden.rows - begin);
+    logits_block.resize(static_cast<size_t>(count * vocab));
+    const View block(logits_block.data(), count, vocab);
+    G3N_RETURN_IF_ERROR(
+        decoder.ComputeLogits(hidden.Rows(begin, count), block, engine->ops, arena));
+    for (int64_t r = 0; r < count; ++r) {
+      if (!on_logits(first + begin + r, {block.row(r), static_cast<size_t>(vocab)})) {
+        return Error(StatusCode::kCancelled, "cancelled");
+      }
+    }
+  }
+  return OkStatus();
+}
+
+Status Session::Impl::Prefill(std::span<const int32_t> prompt, const OnPrefill& on_prefill) {
+  const auto keep_logits = [&](int64_t, std::span<const float> values) {
+    logits.assign(values.begin(), values.end());
+    return true;
+  };
+  const int64_t total = static_cast<int64_t>(prompt.size());
+  while (static_cast<int64_t>(tokens.size()) < total) {
+    const int64_t done = static_cast<int64_t>(tokens.size());
+    if (on_prefill && !on_prefill(done, total))
+      return Error(StatusCode::kCancelled, "cancelled during the prompt");
+    const int64_t count = std::min(engine->options.prefill_chunk, total - done);
+    G3N_RETURN_IF_ERROR(Run(prompt.subspan(done, count),
+                            done + count == total ? Want::kLast : Want::kNone, keep_logits));
+  }
+  if (on_prefill && !on_prefill(total, total))
+    return Error(StatusCode::kCancelled, "cancelled during the prompt");
+  return OkStatus();
+}
+
+Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Session::~Session() = default;
+
+Status Session::Score(std::span<const int32_t> prompt, const OnLogits& on_logits) {
+  return Guard([&]() -> Status {
+    if (prompt.empty())
+      return Error(StatusCode::kInvalidArgument,
+                   "the prompt is empty: expected at least one token");
+    if (static_cast<int64_t>(prompt.size()) > impl_->cache.context()) {
+      return Error(StatusCode::kOutOfRange, "the prompt has {} tokens, more than the context of {}",
+                   prompt.size(), impl_->cache.context());
+    }
+    Reset();
+    const auto chunk = static_cast<size_t>(impl_->engine->options.prefill_chunk);
+    for (size_t done = 0; done < prompt.size(); done += chunk) {
+      G3N_RETURN_IF_ERROR(impl_->Run(prompt.subspan(done, std::min(chunk, prompt.size() - done)),
+                                     Impl::Want::kAll, on_logits));
+    }
+    return OkStatus();
+  });
+}
+
+void Session::Reset() {
+  impl_->tokens.clear();
+  impl_->cache.Clear();
+}
+
+std::span<const int32_t> Session::tokens() const { return impl_->tokens; }
+int64_t Session::context() const { return impl_->cache.context(); }
+
+}  // namespace gemma3n
