@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gemma3n/content.h"
+#include "gemma3n/export.h"
 #include "gemma3n/options.h"
 #include "gemma3n/status.h"
 
@@ -28,7 +29,7 @@ struct ModelInfo {
   double load_seconds = 0;
 };
 
-class Engine {
+class GEMMA3N_API Engine {
  public:
   // Maps the checkpoint and prepares it. Errors: kNotFound, kCorruptFile, kUnsupported, kResourceExhausted, ...;
   // the message names the file and the tensor or field, what was expected and what was found.
@@ -56,8 +57,8 @@ class Engine {
   const internal::EngineImpl& impl() const { return *impl_; }  // for the library's own files
 
  private:
-  explicit Engine(std::unique_ptr<internal::EngineImpl> impl);
-  std::unique_ptr<internal::EngineImpl> impl_;
+  explicit Engine(std::shared_ptr<internal::EngineImpl> impl);
+  std::shared_ptr<internal::EngineImpl> impl_;  // sessions hold it too, so that they may outlive the Engine
 };
 
 }  // namespace gemma3n

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "gemma3n/export.h"
 #include "gemma3n/options.h"
 #include "gemma3n/status.h"
 
@@ -30,7 +31,7 @@ struct TokenEvent {
 };
 
 enum class StopReason { kEndToken, kStopString, kStopToken, kMaxTokens, kContextFull, kCancelled };
-const char* StopReasonName(StopReason reason);  // "end", "stop string", "stop token", "max tokens", "context full", "cancelled"
+GEMMA3N_API const char* StopReasonName(StopReason reason);  // "end", "stop string", "stop token", "max tokens", "context full", "cancelled"
 
 struct GenerationStats {
   int64_t prompt_tokens = 0;       // of the whole prompt
@@ -49,7 +50,7 @@ struct GenerationResult {
   GenerationStats stats;
 };
 
-class Session {
+class GEMMA3N_API Session {
  public:
   // Return false to stop (StopReason::kCancelled; what was generated so far is kept).
   using OnToken = std::function<bool(const TokenEvent&)>;

@@ -6,6 +6,8 @@
 #include <utility>
 #include <variant>
 
+#include "gemma3n/export.h"
+
 namespace gemma3n {
 
 // What kind of failure it was; the message says what was expected and what was found.
@@ -23,7 +25,7 @@ enum class StatusCode {
 };
 
 // Short lower-case name of a code, e.g. "corrupt file".
-const char* StatusCodeName(StatusCode code);
+GEMMA3N_API const char* StatusCodeName(StatusCode code);
 
 // Success, or a code with one sentence that names the file or tensor, what was expected and what was found.
 class [[nodiscard]] Status {
