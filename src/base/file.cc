@@ -126,6 +126,7 @@ void AtomicFileWriter::Discard() {
 }
 
 Status AtomicFileWriter::Write(const void* data, size_t size) {
+  if (file_ == nullptr) return Error(StatusCode::kInternal, "{}: written to after it was closed", path_);
   if (size == 0) return OkStatus();
   if (std::fwrite(data, 1, size, file_) != size) {
     const int error = errno;
@@ -148,6 +149,7 @@ Status AtomicFileWriter::PadTo(size_t alignment) {
 }
 
 Status AtomicFileWriter::Commit() {
+  if (file_ == nullptr) return Error(StatusCode::kInternal, "{}: committed after it was closed", path_);
   if (std::fflush(file_) != 0 || ::fsync(::fileno(file_)) != 0) {
     const int error = errno;
     Discard();
