@@ -18,7 +18,8 @@ namespace gemma3n {
 
 class Checkpoint {
  public:
-  // A hub directory (config.json beside *.safetensors), or a .gguf file. Errors name the path.
+  // A hub directory (config.json beside *.safetensors), a GGUF file of any name, or a directory that holds just one.
+  // Errors name the path.
   static Result<Checkpoint> Open(const std::string& path);
 
   const std::string& path() const { return path_; }
@@ -41,6 +42,12 @@ class Checkpoint {
   Result<std::optional<std::string>> ChatTemplate() const;
 
  private:
+  Checkpoint() = default;
+  Status OpenHub(const std::string& directory);
+  Status OpenGguf(const std::string& path);
+  // "file: tensor name", both as on disk.
+  std::string Where(const std::string& name) const;
+
   std::string path_;
   ModelConfig config_;
   std::unique_ptr<GgufFile> gguf_;
@@ -54,5 +61,8 @@ class Checkpoint {
 std::optional<std::string> GgufTensorName(const std::string& hub_name);
 // The inverse; altup_proj and altup_unembd_proj (three matrices in one) have none.
 std::optional<std::string> HubTensorName(const std::string& gguf_name);
+
+// A hub tensor's name below the text model ("model.language_model." and its variants taken off), or below "model.".
+std::string StripHubPrefix(const std::string& name);
 
 }  // namespace gemma3n

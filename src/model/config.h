@@ -87,6 +87,9 @@ std::string HubConfigJson(const ModelConfig& config);
 // Consistency of every field with the others and with sane limits. Called by both parsers.
 Status Validate(const ModelConfig& config, const std::string& name);
 
+// The sparsity whose NormalIcdf is z (0 for 0): what config.json states. Short decimals are preferred.
+float SparsityOf(float z);
+
 // Float32 normal inverse CDF as torch.distributions.Normal(0, 1).icdf computes it; s in (0, 1).
 float NormalIcdf(float s);
 
