@@ -1,0 +1,119 @@
+#include "model/text/kv_cache.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <vector>
+
+namespace gemma3n {
+namespace {
+
+constexpr int64_t kWindow = 5;
+
+TextConfig Config() {
+  TextConfig c;
+  c.num_layers = 4;
+  c.num_kv_shared_layers = 1;
+  c.num_kv_heads = 2;
+  c.head_dim = 3;
+  c.sliding_window = kWindow;
+  c.sliding = {true, false, true, true};
+  return c;
+}
+
+// Every position's key is its own number, its value the negative.
+void Write(KvCache& cache, const TextConfig& c, int64_t position, float salt) {
+  for (int64_t layer = 0; layer < c.first_kv_shared(); ++layer) {
+    for (int64_t head = 0; head < c.num_kv_heads; ++head) {
+      for (int64_t i = 0; i < c.head_dim; ++i) {
+        const float x = salt + 1000.0f * position + 100.0f * layer + 10.0f * head + i;
+        cache.Key(layer, head, position)[i] = x;
+        cache.Value(layer, head, position)[i] = -x;
+      }
+    }
+  }
+}
+
+void ExpectVisible(KvCache& cache, const TextConfig& c, int64_t position, float salt) {
+  for (int64_t layer = 0; layer < c.first_kv_shared(); ++layer) {
+    for (int64_t head = 0; head < c.num_kv_heads; ++head) {
+      KvCache::Run runs[2];
+      cache.Visible(layer, head, position, runs);
+      const int64_t first = c.sliding[layer] ? std::max<int64_t>(0, position - kWindow + 1) : 0;
+      ASSERT_EQ(runs[0].count + runs[1].count, position - first + 1);
+      ASSERT_EQ(cache.VisibleCount(layer, position), position - first + 1);
+      int64_t p = first;
+      for (const auto& run : runs) {
+        for (int64_t r = 0; r < run.count; ++r, ++p) {
+          for (int64_t i = 0; i < c.head_dim; ++i) {
+            const float x = salt + 1000.0f * p + 100.0f * layer + 10.0f * head + i;
+            ASSERT_EQ(run.k[r * c.head_dim + i], x)
+                << "layer " << layer << " query " << position << " key " << p;
+            ASSERT_EQ(run.v[r * c.head_dim + i], -x);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(KvCache, EveryRowOfASliceSeesItsWindowAfterTheWholeSliceIsWritten) {
+  const TextConfig c = Config();
+  for (int64_t max_rows : {1, 2, 3, 7, 40}) {
+    auto cache = KvCache::Create(c, 100, max_rows);
+    ASSERT_TRUE(cache.ok());
+    std::mt19937 rng(static_cast<unsigned>(max_rows));
+    while (cache->length() < 90) {
+      const int64_t begin = cache->length(), rows = 1 + static_cast<int64_t>(rng() % max_rows);
+      const int64_t end = std::min<int64_t>(begin + rows, 100);
+      for (int64_t p = begin; p < end; ++p) Write(*cache, c, p, 0);
+      for (int64_t p = begin; p < end; ++p) ExpectVisible(*cache, c, p, 0);
+      cache->Advance(end - begin);
+    }
+  }
+}
+
+TEST(KvCache, TruncationIsRefusedOnceTheWindowHasRolledAway) {
+  const TextConfig c = Config();
+  auto cache = KvCache::Create(c, 100, 4);  // rolling capacity 8
+  for (int64_t p = 0; p < 30; ++p) {
+    Write(*cache, c, p, 0);
+    cache->Advance(1);
+  }
+  // Positions 22 .. 29 are held; a query at position q needs q - 4 .. q - 1 before it.
+  EXPECT_TRUE(cache->CanTruncate(30));
+  EXPECT_TRUE(cache->CanTruncate(26));
+  EXPECT_FALSE(cache->CanTruncate(25));
+  EXPECT_FALSE(cache->CanTruncate(31));
+  EXPECT_FALSE(cache->CanTruncate(-1));
+  EXPECT_TRUE(cache->CanTruncate(0)) << "starting anew is always possible";
+  cache->Truncate(26);
+  Write(*cache, c, 26, 0.5f);
+  cache->Advance(1);
+  EXPECT_TRUE(cache->CanTruncate(26)) << "what was there before the cut still is";
+  EXPECT_FALSE(cache->CanTruncate(25)) << "and what had rolled away stays away";
+}
+
+TEST(KvCache, TruncatedCacheSeesTheNewTokens) {
+  const TextConfig c = Config();
+  auto cache = KvCache::Create(c, 100, 10);
+  for (int64_t p = 0; p < 20; ++p) {
+    Write(*cache, c, p, 0);
+    cache->Advance(1);
+  }
+  ASSERT_TRUE(cache->CanTruncate(12));
+  cache->Truncate(12);
+  for (int64_t p = 12; p < 22; ++p) Write(*cache, c, p, 0);
+  for (int64_t p = 12; p < 22; ++p) ExpectVisible(*cache, c, p, 0);
+}
+
+TEST(KvCache, OnlyOwningLayersAndWindowsTakeMemory) {
+  const TextConfig c = Config();
+  const int64_t row = 2 * c.num_kv_heads * c.head_dim * static_cast<int64_t>(sizeof(float));
+  EXPECT_EQ(KvCache::Bytes(c, 1000, 4), row * (1000 + 2 * (kWindow - 1 + 4)));
+  EXPECT_EQ(KvCache::Bytes(c, 3, 4), row * 3 * 3) << "a short context is shorter than the window";
+}
+
+}  // namespace
+}  // namespace gemma3n
