@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <new>
+#include <span>
+#include <type_traits>
 #include <vector>
 
 #include "base/buffer.h"
@@ -39,6 +41,14 @@ class Arena {
     float* p = reinterpret_cast<float*>(blocks_[current_].as<std::byte>() + used_);
     used_ += bytes;
     return p;
+  }
+
+  // n values of a plain type; contents unspecified.
+  template <typename T>
+  std::span<T> Array(int64_t n) {
+    static_assert(std::is_trivially_copyable_v<T> && alignof(T) <= 64);
+    const auto bytes = static_cast<int64_t>(sizeof(T)) * n;
+    return {reinterpret_cast<T*>(Floats((bytes + 3) / 4)), static_cast<size_t>(n)};
   }
 
   int grown() const { return grown_; }

@@ -50,7 +50,7 @@ int64_t Session::Impl::ReusePrefix(std::span<const int32_t> prompt) {
 }
 
 Status Session::Impl::Run(std::span<const int32_t> ids, Want want, const OnLogits& on_logits) {
-  std::vector<BatchRow> rows(ids.size());
+  rows.assign(ids.size(), BatchRow{});
   for (size_t i = 0; i < ids.size(); ++i) {
     rows[i].token = ids[i];
     rows[i].position = cache.length() + static_cast<int64_t>(i);

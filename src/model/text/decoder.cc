@@ -15,15 +15,37 @@ namespace {
 // Cosines and sines for the two kinds of layers.
 struct RopeTables {
   RopeTable full, sliding;
+  const RopeTable& For(bool is_sliding) const { return is_sliding ? sliding : full; }
 };
 
-// Rows of a [groups * from.rows, cols] tensor whose flag is set, moved together: [groups * kept,
-// cols].
-View KeepRows(const View& x, int64_t groups, const std::vector<int64_t>& kept) {
-  const int64_t tokens = x.rows / groups, count = static_cast<int64_t>(kept.size());
+// Some of a batch's rows: their indices, ascending, and copies of the rows themselves.
+struct Selection {
+  std::span<int64_t> indices;
+  std::span<BatchRow> rows;
+  int64_t count() const { return static_cast<int64_t>(rows.size()); }
+};
+
+template <typename Predicate>
+Selection Select(std::span<const BatchRow> rows, const StageContext& ctx, const Predicate& wanted) {
+  const auto tokens = static_cast<int64_t>(rows.size());
+  Selection s{ctx.arena.Array<int64_t>(tokens), ctx.arena.Array<BatchRow>(tokens)};
+  size_t count = 0;
+  for (size_t t = 0; t < rows.size(); ++t) {
+    if (!wanted(rows[t])) continue;
+    s.indices[count] = static_cast<int64_t>(t);
+    s.rows[count++] = rows[t];
+  }
+  return {s.indices.first(count), s.rows.first(count)};
+}
+
+// Moves the selected rows of each group together, in place.
+//   x: [groups * T, cols] -> [groups * selected, cols]
+View KeepRows(const View& x, int64_t groups, const Selection& selected) {
+  const int64_t tokens = x.rows / groups, count = selected.count();
   for (int64_t g = 0; g < groups; ++g) {
     for (int64_t i = 0; i < count; ++i) {  // ascending targets never pass their sources
-      std::memmove(x.row(g * count + i), x.row(g * tokens + kept[i]), sizeof(float) * x.cols);
+      std::memmove(x.row(g * count + i), x.row(g * tokens + selected.indices[i]),
+                   sizeof(float) * x.cols);
     }
   }
   return x.Rows(0, groups * count);
@@ -46,8 +68,9 @@ Decoder::Decoder(const TextWeights& weights, std::span<const HardEmbeddings> har
   rope_sliding_ = RopeFrequencies(c.rope_theta_sliding, c.head_dim);
 }
 
-Status Decoder::CheckRows(std::span<const BatchRow> rows, std::span<KvCache* const> caches) const {
-  std::vector<int64_t> next(caches.size());
+Status Decoder::CheckRows(std::span<const BatchRow> rows, std::span<KvCache* const> caches,
+                          Arena& arena) const {
+  const auto next = arena.Array<int64_t>(static_cast<int64_t>(caches.size()));
   for (size_t s = 0; s < caches.size(); ++s) next[s] = caches[s]->length();
   for (const BatchRow& row : rows) {
     if (row.token < 0 || row.token >= model_.config.vocab_size) {
@@ -73,43 +96,37 @@ Status Decoder::CheckRows(std::span<const BatchRow> rows, std::span<KvCache* con
 
 Result<View> Decoder::Forward(std::span<const BatchRow> all_rows, std::span<KvCache* const> caches,
                               const Ops& ops, Arena& arena, const Probe& probe) const {
-  G3N_RETURN_IF_ERROR(CheckRows(all_rows, caches));
+  G3N_RETURN_IF_ERROR(CheckRows(all_rows, caches, arena));
   const TextConfig& c = model_.config;
   StageContext ctx{c, ops, arena, probe};
   std::span<const BatchRow> rows = all_rows;
   const int64_t a = c.altup_num_inputs, d = c.hidden_size, last_owner = c.first_kv_shared() - 1;
   const int64_t tokens = static_cast<int64_t>(rows.size());
+  const Selection kept = Select(rows, ctx, [&](const BatchRow& row) {  // go on past last_owner
+    return !prefill_skip_ || row.wants_logits;
+  });
 
-  std::vector<int64_t> kept;  // rows that go on past the last owner of K/V
-  std::vector<BatchRow> kept_rows;
-  for (int64_t t = 0; t < tokens; ++t) {
-    if (prefill_skip_ && !rows[t].wants_logits) continue;
-    kept.push_back(t);
-    kept_rows.push_back(rows[t]);
-  }
-
-  // Inputs of the layers.
+  // What the layers read.
   View h0 = ctx.Tensor(tokens, d), n = ctx.Tensor(tokens, d);
   View streams = ctx.Tensor(a * tokens, d), predicted = ctx.Tensor(a * tokens, d);
   const View ple_all = ctx.Tensor(last_owner * tokens, c.per_layer_dim);
-  const View ple_kept =
-      ctx.Tensor((c.num_layers - last_owner) * static_cast<int64_t>(kept.size()), c.per_layer_dim);
+  const View ple_kept = ctx.Tensor((c.num_layers - last_owner) * kept.count(), c.per_layer_dim);
   G3N_RETURN_IF_ERROR(EmbedTokens(weights_.embed_tokens, hard_, rows, h0, ctx));
   G3N_RETURN_IF_ERROR(
       PerLayerInputs(weights_, model_.layers, 0, last_owner, rows, h0, ple_all, ctx));
   G3N_RETURN_IF_ERROR(AltUpInit(weights_.altup_projections, h0, streams, ctx));
   h0 = KeepRows(h0, 1, kept);
-  G3N_RETURN_IF_ERROR(PerLayerInputs(weights_, model_.layers, last_owner, c.num_layers, kept_rows,
+  G3N_RETURN_IF_ERROR(PerLayerInputs(weights_, model_.layers, last_owner, c.num_layers, kept.rows,
                                      h0, ple_kept, ctx));
   RopeTables rope{MakeRopeTable(rope_full_, rows, ctx), MakeRopeTable(rope_sliding_, rows, ctx)};
 
   for (int64_t i = 0; i < c.num_layers; ++i) {
     ctx.layer = model_.layers[i];
     const DecoderLayer& layer = layers_[i];
-    G3N_RETURN_IF_ERROR(DecoderLayerOpen(
-        layer, streams, rows, caches, c.sliding[i] ? rope.sliding : rope.full, predicted, n, ctx));
+    G3N_RETURN_IF_ERROR(
+        DecoderLayerOpen(layer, streams, rows, caches, rope.For(c.sliding[i]), predicted, n, ctx));
     if (i == last_owner) {  // the batch narrows: nothing after this reads the other rows
-      rows = kept_rows;
+      rows = kept.rows;
       if (rows.empty()) break;
       predicted = KeepRows(predicted, a, kept);
       streams = streams.Rows(0, predicted.rows);
@@ -118,29 +135,22 @@ Result<View> Decoder::Forward(std::span<const BatchRow> all_rows, std::span<KvCa
         *table = KeepRows(*table, 1, kept);
       }
     }
-    const int64_t count = static_cast<int64_t>(rows.size());
+    const auto count = static_cast<int64_t>(rows.size());
     const View ple = i < last_owner ? ple_all.Rows(i * count, count)
                                     : ple_kept.Rows((i - last_owner) * count, count);
     ctx.Tap("per_layer_input", ple);
-    G3N_RETURN_IF_ERROR(DecoderLayerClose(layer, n, ple, rows, caches,
-                                          c.sliding[i] ? rope.sliding : rope.full, predicted, ctx));
+    G3N_RETURN_IF_ERROR(
+        DecoderLayerClose(layer, n, ple, rows, caches, rope.For(c.sliding[i]), predicted, ctx));
     std::swap(streams, predicted);
   }
   ctx.layer = -1;
-  for (size_t s = 0; s < caches.size(); ++s) {
-    caches[s]->Advance(std::count_if(all_rows.begin(), all_rows.end(), [&](const BatchRow& row) {
-      return row.sequence == static_cast<int>(s);
-    }));
-  }
+  for (const BatchRow& row : all_rows) caches[row.sequence]->Advance(1);
 
-  // Without the skip, rows that nobody reads came along: leave them here.
-  std::vector<int64_t> wanted;
-  for (size_t t = 0; t < rows.size(); ++t) {
-    if (rows[t].wants_logits) wanted.push_back(static_cast<int64_t>(t));
-  }
-  if (wanted.empty()) return View(h0.data, 0, d);
+  // Without the skip, rows that nobody reads came along: they stay behind here.
+  const Selection wanted = Select(rows, ctx, [](const BatchRow& row) { return row.wants_logits; });
+  const View hidden = h0.Rows(0, wanted.count());
+  if (wanted.count() == 0) return hidden;
   streams = KeepRows(streams, a, wanted);
-  const View hidden = h0.Rows(0, static_cast<int64_t>(wanted.size()));
   G3N_RETURN_IF_ERROR(AltUpMerge(weights_.altup_unembed_projections, streams, hidden, ctx));
   ops.RmsNorm(weights_.norm.data(), c.rms_norm_eps, hidden, hidden);
   ctx.Tap("final_norm", hidden);
@@ -159,8 +169,10 @@ size_t Decoder::ArenaBytes(const TextConfig& c, int64_t max_rows, int64_t contex
                           2 * c.kv_dim() + 2 * c.head_dim + c.laurel_rank + c.per_layer_dim;
   const int64_t per_thread =
       c.num_heads / c.num_kv_heads * context + c.num_layers * c.per_layer_dim;
+  const int64_t row_lists = 3 * max_rows * static_cast<int64_t>(sizeof(BatchRow) + sizeof(int64_t));
   const int64_t rounding = 64 * 16;  // floats lost to alignment
-  return sizeof(float) * static_cast<size_t>(max_rows * per_row + threads * per_thread + rounding);
+  return sizeof(float) *
+         static_cast<size_t>(max_rows * per_row + threads * per_thread + row_lists + rounding);
 }
 
 }  // namespace gemma3n

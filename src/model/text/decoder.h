@@ -48,7 +48,8 @@ class Decoder {
                            int threads);
 
  private:
-  Status CheckRows(std::span<const BatchRow> rows, std::span<KvCache* const> caches) const;
+  Status CheckRows(std::span<const BatchRow> rows, std::span<KvCache* const> caches,
+                   Arena& arena) const;
 
   const TextWeights& weights_;
   std::span<const HardEmbeddings> hard_;
