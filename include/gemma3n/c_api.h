@@ -1,0 +1,218 @@
+/* gemma3n for C and for every language that can call C.
+ *
+ *   engine   a loaded model; immutable, shared by any number of sessions and threads
+ *   session  one conversation's state; one thread at a time
+ *   chat     a list of messages to be answered
+ *
+ * Functions that can fail return a gemma3n_status, and describe a failure in *error when error is
+ * not NULL. Texts are UTF-8. Nothing is thrown, printed or exited. Objects are released with their
+ * own _free function; NULL is accepted. Option structs begin with their size, so that programs
+ * built against an older header keep working: fill them with the _init function, then change
+ * fields.
+ */
+#ifndef GEMMA3N_C_API_H_
+#define GEMMA3N_C_API_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gemma3n/export.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct gemma3n_engine gemma3n_engine;
+typedef struct gemma3n_session gemma3n_session;
+typedef struct gemma3n_chat gemma3n_chat;
+
+typedef enum gemma3n_status {
+  GEMMA3N_OK = 0,
+  GEMMA3N_INVALID_ARGUMENT = 1,   /* the caller asked for something that cannot be */
+  GEMMA3N_NOT_FOUND = 2,          /* a file or a tensor is not there */
+  GEMMA3N_CORRUPT_FILE = 3,       /* a file's bytes contradict themselves or its format */
+  GEMMA3N_UNSUPPORTED = 4,        /* well formed, but not handled */
+  GEMMA3N_OUT_OF_RANGE = 5,       /* longer than the context, or than the caller's buffer */
+  GEMMA3N_RESOURCE_EXHAUSTED = 6, /* memory or disk ran out */
+  GEMMA3N_CANCELLED = 7,          /* a callback asked to stop before the answer began */
+  GEMMA3N_IO = 8,                 /* the operating system refused a read or a write */
+  GEMMA3N_INTERNAL = 9            /* a defect of the library */
+} gemma3n_status;
+
+typedef enum gemma3n_stop_reason {
+  GEMMA3N_STOP_END_TOKEN = 0, /* the model ended its answer */
+  GEMMA3N_STOP_STRING = 1,    /* a stop string came */
+  GEMMA3N_STOP_TOKEN = 2,     /* a stop token came */
+  GEMMA3N_STOP_MAX_TOKENS = 3,
+  GEMMA3N_STOP_CONTEXT_FULL = 4,
+  GEMMA3N_STOP_CANCELLED = 5 /* a callback asked to stop */
+} gemma3n_stop_reason;
+
+/* One sentence that names the file or tensor, what was expected and what was found; cut to fit,
+ * always terminated. */
+typedef struct gemma3n_error {
+  char message[1024];
+} gemma3n_error;
+
+GEMMA3N_API const char* gemma3n_version(void);                      /* "0.1.0" */
+GEMMA3N_API const char* gemma3n_status_name(gemma3n_status status); /* "corrupt file" */
+GEMMA3N_API const char* gemma3n_stop_reason_name(gemma3n_stop_reason reason);
+
+/* ---- engine
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+typedef struct gemma3n_engine_options {
+  size_t size;               /* set by _init */
+  const char* model;         /* hub directory or .gguf file; required */
+  const char* tokenizer;     /* NULL: the model's own */
+  const char* chat_template; /* NULL: the model's own, else built in; "builtin"; or a file */
+  int threads;               /* 0: every physical core */
+  int64_t prefill_chunk;     /* prompt tokens in one pass, 1 .. 4096 */
+  int prefill_skip;          /* 1: leave out what no one reads (exact); 0 for comparison */
+  void (*on_progress)(void* user, double fraction); /* while loading, 0 .. 1; NULL: none */
+  void* user;                                       /* handed to on_progress */
+} gemma3n_engine_options;
+
+typedef struct gemma3n_engine_info {
+  size_t size; /* set by the caller: sizeof(gemma3n_engine_info) */
+  int64_t layers, hidden_size, vocab_size, context;
+  int threads;
+  double load_seconds;
+} gemma3n_engine_info;
+
+/* Defaults. size: sizeof(gemma3n_engine_options). */
+GEMMA3N_API void gemma3n_engine_options_init(gemma3n_engine_options* options, size_t size);
+GEMMA3N_API gemma3n_status gemma3n_engine_load(const gemma3n_engine_options* options,
+                                               gemma3n_engine** engine, gemma3n_error* error);
+GEMMA3N_API void gemma3n_engine_free(gemma3n_engine* engine); /* sessions of it live on */
+GEMMA3N_API gemma3n_status gemma3n_engine_get_info(const gemma3n_engine* engine,
+                                                   gemma3n_engine_info* info, gemma3n_error* error);
+
+/* Text to ids, with <bos> in front when add_bos. *count is how many there are, also when they do
+ * not fit into tokens[capacity] (GEMMA3N_OUT_OF_RANGE; tokens may be NULL with capacity 0 to ask
+ * for the count). */
+GEMMA3N_API gemma3n_status gemma3n_tokenize(const gemma3n_engine* engine, const char* text,
+                                            size_t text_length, int add_bos, int32_t* tokens,
+                                            size_t capacity, size_t* count, gemma3n_error* error);
+/* Ids to text, terminated by a 0 that *length does not count; capacity counts it. Otherwise as
+ * gemma3n_tokenize. */
+GEMMA3N_API gemma3n_status gemma3n_detokenize(const gemma3n_engine* engine, const int32_t* tokens,
+                                              size_t count, int skip_special, char* text,
+                                              size_t capacity, size_t* length,
+                                              gemma3n_error* error);
+
+/* ---- chat
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+GEMMA3N_API gemma3n_status gemma3n_chat_create(gemma3n_chat** chat, gemma3n_error* error);
+GEMMA3N_API void gemma3n_chat_free(gemma3n_chat* chat);
+/* role: "system" (first only), "user", "assistant". The text is copied. */
+GEMMA3N_API gemma3n_status gemma3n_chat_add(gemma3n_chat* chat, const char* role, const char* text,
+                                            gemma3n_error* error);
+/* The chat as a prompt for the model's answer. tokens, capacity and count as in gemma3n_tokenize.
+ */
+GEMMA3N_API gemma3n_status gemma3n_chat_prompt(const gemma3n_engine* engine,
+                                               const gemma3n_chat* chat, int32_t* tokens,
+                                               size_t capacity, size_t* count,
+                                               gemma3n_error* error);
+
+/* ---- session
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+typedef struct gemma3n_session_options {
+  size_t size;               /* set by _init */
+  int64_t context;           /* tokens of prompt and answer together; 0: the model's own */
+  const char* model_size;    /* "e4b", "e2b"; NULL: the fields below */
+  const int64_t* mlp_widths; /* one for every layer, or one for each layer kept; NULL: as stored */
+  size_t mlp_width_count;
+  const int* skip_layers; /* layers left out, ascending */
+  size_t skip_layer_count;
+} gemma3n_session_options;
+
+typedef struct gemma3n_logit_bias {
+  int32_t token;
+  float bias;
+} gemma3n_logit_bias;
+
+typedef struct gemma3n_generation_options {
+  size_t size;              /* set by _init */
+  float temperature;        /* 0: greedy; negative: the checkpoint's, else 1 */
+  int top_k;                /* 0: off; negative: the checkpoint's, else 64 */
+  float top_p;              /* 1: off; negative: the checkpoint's, else 0.95 */
+  float min_p;              /* 0: off */
+  float repetition_penalty; /* 1: off */
+  float presence_penalty;   /* 0: off */
+  float frequency_penalty;  /* 0: off */
+  const gemma3n_logit_bias* logit_bias;
+  size_t logit_bias_count;
+  int has_seed; /* 0: a fresh seed each time */
+  uint64_t seed;
+  int64_t max_tokens;      /* negative: until the context is full */
+  const char* const* stop; /* the answer ends before the first of these */
+  size_t stop_count;
+  const int32_t* stop_tokens; /* besides the model's own end tokens */
+  size_t stop_token_count;
+  int ignore_end_tokens; /* 1: go on after the model's end tokens */
+  int top_logprobs;      /* negative: none; 0: of the chosen token; n: and of the n most probable */
+} gemma3n_generation_options;
+
+typedef struct gemma3n_logprob {
+  int32_t token;
+  float logprob;
+} gemma3n_logprob;
+
+/* One step of the answer. Later versions may add fields at the end. */
+typedef struct gemma3n_token_event {
+  int32_t token;
+  const char* text; /* what became printable with it, terminated; may be "" */
+  size_t text_length;
+  float logprob; /* set when top_logprobs >= 0 */
+  const gemma3n_logprob* top;
+  size_t top_count;
+} gemma3n_token_event;
+
+typedef struct gemma3n_generation_result {
+  size_t size; /* set by the caller: sizeof(gemma3n_generation_result) */
+  gemma3n_stop_reason reason;
+  int64_t prompt_tokens, cached_tokens, generated_tokens;
+  double prefill_seconds, first_token_seconds, decode_seconds;
+} gemma3n_generation_result;
+
+/* Callbacks return nonzero to go on and 0 to stop. */
+typedef int (*gemma3n_on_token)(void* user, const gemma3n_token_event* event);
+typedef int (*gemma3n_on_prefill)(void* user, int64_t done, int64_t total);
+typedef int (*gemma3n_on_logits)(void* user, int64_t position, const float* logits,
+                                 size_t vocab_size);
+
+GEMMA3N_API void gemma3n_session_options_init(gemma3n_session_options* options, size_t size);
+/* options may be NULL. */
+GEMMA3N_API gemma3n_status gemma3n_session_create(const gemma3n_engine* engine,
+                                                  const gemma3n_session_options* options,
+                                                  gemma3n_session** session, gemma3n_error* error);
+GEMMA3N_API void gemma3n_session_free(gemma3n_session* session);
+GEMMA3N_API void gemma3n_session_reset(gemma3n_session* session);
+/* Tokens whose keys and values are cached; valid until the session is used again. */
+GEMMA3N_API const int32_t* gemma3n_session_tokens(const gemma3n_session* session, size_t* count);
+
+GEMMA3N_API void gemma3n_generation_options_init(gemma3n_generation_options* options, size_t size);
+/* Answers a prompt; only what differs from the cached tokens is computed. options, callbacks and
+ * result may be NULL. */
+GEMMA3N_API gemma3n_status gemma3n_generate(gemma3n_session* session, const int32_t* tokens,
+                                            size_t count, const gemma3n_generation_options* options,
+                                            gemma3n_on_token on_token,
+                                            gemma3n_on_prefill on_prefill, void* user,
+                                            gemma3n_generation_result* result,
+                                            gemma3n_error* error);
+/* Hands out every position's logits, in order, starting from an empty cache. */
+GEMMA3N_API gemma3n_status gemma3n_score(gemma3n_session* session, const int32_t* tokens,
+                                         size_t count, gemma3n_on_logits on_logits, void* user,
+                                         gemma3n_error* error);
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* GEMMA3N_C_API_H_ */

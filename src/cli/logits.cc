@@ -1,0 +1,101 @@
+// gemma3n logits: the numbers behind every position, for comparison with other implementations.
+#include <memory>
+
+#include "base/file.h"
+#include "cli/command.h"
+#include "cli/interrupt.h"
+#include "cli/model_options.h"
+#include "cli/npy.h"
+#include "cli/terminal.h"
+#include "cli/text_input.h"
+
+namespace gemma3n::cli {
+namespace {
+
+struct LogitsOptions {
+  ModelOptions model;
+  std::string tokens_file, prompt, output;
+  bool chat = false, no_bos = false;
+};
+
+Result<std::vector<int32_t>> InputTokens(const Engine& engine, const LogitsOptions& options) {
+  if (!options.tokens_file.empty()) {
+    G3N_ASSIGN_OR_RETURN(const std::string json, ReadFileOrStdin(options.tokens_file));
+    return ParseTokenArray(json,
+                           options.tokens_file == "-" ? "standard input" : options.tokens_file);
+  }
+  G3N_ASSIGN_OR_RETURN(const std::string text, ReadTextArgument(options.prompt, "--prompt"));
+  if (!options.chat) return engine.Tokenize(text, !options.no_bos);
+  const Message message = Message::Text("user", text);
+  return engine.ChatPrompt({&message, 1});
+}
+
+Status Run(const LogitsOptions& options) {
+  G3N_RETURN_IF_ERROR(options.output == "-" ? OkStatus() : CheckOutputPath(options.output));
+  G3N_ASSIGN_OR_RETURN(const auto engine, LoadEngine(options.model));
+  G3N_ASSIGN_OR_RETURN(const auto tokens, InputTokens(*engine, options));
+  G3N_ASSIGN_OR_RETURN(const auto session, OpenSession(*engine, options.model));
+
+  const FinishingScope finishing;
+  Progress progress("computing logits");
+  const int64_t positions = static_cast<int64_t>(tokens.size());
+  std::optional<NpyWriter>
+      writer;  // made with the first row, so that refused tokens leave no output
+  Status written;
+  const auto on_logits = [&](int64_t position, std::span<const float> logits) {
+    if (!writer) {
+      auto created =
+          NpyWriter::Create(options.output, positions, static_cast<int64_t>(logits.size()));
+      if (!created.ok()) {
+        written = created.status();
+        return false;
+      }
+      writer = std::move(*created);
+    }
+    written = writer->AppendRow(logits);
+    progress.Count(position + 1, positions);
+    return written.ok() && !Interrupted();
+  };
+  const Status scored = session->Score(tokens, on_logits);
+  progress.Clear();
+  G3N_RETURN_IF_ERROR(written);
+  if (Interrupted()) return Status(StatusCode::kCancelled, "interrupted");
+  G3N_RETURN_IF_ERROR(scored);
+  if (!writer) return Error(StatusCode::kInternal, "no logits came for {} tokens", positions);
+  return writer->Commit();
+}
+
+}  // namespace
+
+Command MakeLogitsCommand(CLI::App& root) {
+  auto options = std::make_shared<LogitsOptions>();
+  CLI::App* app = root.add_subcommand("logits", "Write every position's logits to a NumPy file");
+  auto* input = app->add_option_group("Input", "One of these");
+  input
+      ->add_option("--tokens", options->tokens_file,
+                   "A file with one JSON array of token ids, as they are; - for stdin")
+      ->type_name("FILE.json");
+  input
+      ->add_option("-p,--prompt", options->prompt,
+                   "Plain text with <bos> in front; @FILE reads a file, - stdin")
+      ->type_name("TEXT|@FILE|-");
+  input->require_option(1);
+  app->add_flag("--chat", options->chat, "Render --prompt with the chat template")->group("Prompt");
+  app->add_flag("--no-bos", options->no_bos, "Do not put <bos> in front of --prompt")
+      ->group("Prompt");
+  app->add_option("-o,--output", options->output,
+                  "The file to write: float32 [positions, vocabulary]; - for stdout")
+      ->type_name("OUT.npy")
+      ->required()
+      ->group("Output");
+  AddModelOptions(*app, options->model);
+  AddChatTemplateOption(*app, options->model);
+  app->footer(
+      "Row p holds the scores of the token that follows position p, soft cap included.\n"
+      "Examples:\n"
+      "  gemma3n logits --model gemma-3n-E2B-it --tokens ids.json --output logits.npy\n"
+      "  gemma3n logits --model model.gguf --prompt \"The sky is\" --output logits.npy");
+  return {app, [options] { return Run(*options); }};
+}
+
+}  // namespace gemma3n::cli

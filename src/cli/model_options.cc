@@ -1,0 +1,131 @@
+#include "cli/model_options.h"
+
+#include <algorithm>
+#include <charconv>
+#include <string_view>
+
+#include "cli/terminal.h"
+
+namespace gemma3n::cli {
+namespace {
+
+// "20-24" or "7": first and last layer.
+Result<std::pair<int, int>> ParseLayerRange(std::string_view text) {
+  const auto bad = [&] {
+    return Error(StatusCode::kInvalidArgument,
+                 "--skip-layers: expected layers such as 20-24 or 7, found \"{}\"", text);
+  };
+  const size_t dash = text.find('-');
+  const auto number = [](std::string_view digits, int& value) {
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    return error == std::errc() && end == digits.data() + digits.size() && value >= 0 &&
+           value < 100000;
+  };
+  int first = 0, last = 0;
+  if (!number(text.substr(0, dash), first)) return bad();
+  last = first;
+  if (dash != std::string_view::npos && !number(text.substr(dash + 1), last)) return bad();
+  if (last < first) return bad();
+  return std::pair(first, last);
+}
+
+}  // namespace
+
+void AddSizeOptions(CLI::App& app, SizeOptions& options) {
+  const char* group = "Size (a smaller model inside the loaded one; no second file, no copy)";
+  auto* name = app.add_option("--size", options.name,
+                              "A published size: e4b (as loaded) or e2b (half of it)")
+                   ->type_name("NAME")
+                   ->group(group);
+  auto* width = app.add_option("--mlp-width", options.mlp_widths,
+                               "Width of the MLPs: one for all layers, or one for each layer kept")
+                    ->type_name("W[,W...]")
+                    ->delimiter(',')
+                    ->expected(1)
+                    ->check(CLI::PositiveNumber)
+                    ->group(group);
+  auto* skip =
+      app.add_option("--skip-layers", options.skip_layers, "Layers to leave out, counted from 0")
+          ->type_name("A-B[,...]")
+          ->delimiter(',')
+          ->expected(1)
+          ->group(group);
+  name->excludes(width)->excludes(skip);
+}
+
+Result<ModelSize> ExplicitSize(const SizeOptions& options) {
+  ModelSize size;
+  size.mlp_widths = options.mlp_widths;
+  for (const std::string& text : options.skip_layers) {
+    G3N_ASSIGN_OR_RETURN(const auto range, ParseLayerRange(text));
+    for (int layer = range.first; layer <= range.second; ++layer) size.skip_layers.push_back(layer);
+  }
+  std::sort(size.skip_layers.begin(), size.skip_layers.end());
+  const auto twice = std::adjacent_find(size.skip_layers.begin(), size.skip_layers.end());
+  if (twice != size.skip_layers.end()) {
+    return Error(StatusCode::kInvalidArgument, "--skip-layers: layer {} is named twice", *twice);
+  }
+  return size;
+}
+
+void AddModelOptions(CLI::App& app, ModelOptions& options) {
+  const char* group = "Model";
+  app.add_option("-m,--model", options.engine.model,
+                 "A hub directory (config.json and *.safetensors) or a .gguf file")
+      ->type_name("PATH")
+      ->required()
+      ->group(group);
+  app.add_option(
+         "--tokenizer", options.engine.tokenizer,
+         "tokenizer.json, tokenizer.model or a directory with one (default: the model's own)")
+      ->type_name("PATH")
+      ->group(group);
+  app.add_option("-t,--threads", options.engine.threads,
+                 "Threads to compute with (default: the physical cores)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024))
+      ->group(group);
+  app.add_option("-c,--context", options.context,
+                 "Most tokens of prompt and answer together (default: the model's own limit)")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->group(group);
+  app.add_option("--prefill-chunk", options.engine.prefill_chunk,
+                 "Prompt tokens in one pass (default 512)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 4096))
+      ->group(group);
+  app.add_flag(
+         "!--no-prefill-skip", options.engine.prefill_skip,
+         "Compute layers whose output no one reads, too; same result, slower (for comparison)")
+      ->group(group);
+  AddSizeOptions(app, options.size);
+}
+
+void AddChatTemplateOption(CLI::App& app, ModelOptions& options) {
+  app.add_option("--chat-template", options.engine.chat_template,
+                 "A file with a Jinja chat template, or \"builtin\" (default: the checkpoint's "
+                 "own, else built in)")
+      ->type_name("FILE|builtin")
+      ->group("Model");
+}
+
+Result<std::shared_ptr<const Engine>> LoadEngine(const ModelOptions& options) {
+  Progress progress("loading");
+  EngineOptions engine = options.engine;
+  engine.on_progress = [&](double fraction) { progress.Fraction(fraction); };
+  return Engine::Load(engine);
+}
+
+Result<std::unique_ptr<Session>> OpenSession(const Engine& engine, const ModelOptions& options) {
+  SessionOptions session;
+  session.context = options.context;
+  if (options.size.name.empty()) {
+    G3N_ASSIGN_OR_RETURN(session.size, ExplicitSize(options.size));
+  } else {
+    G3N_ASSIGN_OR_RETURN(session.size, engine.NamedSize(options.size.name));
+  }
+  return engine.NewSession(session);
+}
+
+}  // namespace gemma3n::cli

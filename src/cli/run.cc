@@ -1,0 +1,161 @@
+// gemma3n run: one prompt, one answer.
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/command.h"
+#include "cli/generation_flags.h"
+#include "cli/interrupt.h"
+#include "cli/model_options.h"
+#include "cli/terminal.h"
+#include "cli/text_input.h"
+
+namespace gemma3n::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct RunOptions {
+  ModelOptions model;
+  GenerationOptions generation;
+  std::string prompt, system;
+  bool raw = false, no_bos = false, stats = false, json = false;
+};
+
+bool IsBlank(std::string_view text) {
+  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
+Result<std::vector<int32_t>> BuildPrompt(const Engine& engine, const RunOptions& options) {
+  G3N_ASSIGN_OR_RETURN(const std::string text, ReadTextArgument(options.prompt, "--prompt"));
+  if (options.raw) return engine.Tokenize(text, !options.no_bos);
+  if (IsBlank(text))
+    return Error(StatusCode::kInvalidArgument, "--prompt: expected some words, found only spaces");
+  std::vector<Message> messages;
+  if (!options.system.empty()) {
+    G3N_ASSIGN_OR_RETURN(std::string system, ReadTextArgument(options.system, "--system"));
+    messages.push_back(Message::Text("system", std::move(system)));
+  }
+  messages.push_back(Message::Text("user", text));
+  return engine.ChatPrompt(messages);
+}
+
+Json LogprobJson(const Engine& engine, int32_t token, float logprob) {
+  const int32_t one[] = {token};
+  return {{"token", token}, {"text", engine.Detokenize(one, false)}, {"logprob", logprob}};
+}
+
+// Collects what --logprobs asks for, one entry per token of the answer.
+class LogprobLog {
+ public:
+  LogprobLog(const Engine& engine, bool enabled) : engine_(engine), enabled_(enabled) {}
+
+  void Add(const TokenEvent& event) {
+    if (!enabled_) return;
+    Json entry = LogprobJson(engine_, event.token, event.logprob);
+    Json top = Json::array();
+    for (const TokenLogprob& t : event.top) top.push_back(LogprobJson(engine_, t.token, t.logprob));
+    if (!top.empty()) entry["top"] = std::move(top);
+    entries_.push_back(std::move(entry));
+  }
+  const Json& entries() const { return entries_; }
+
+ private:
+  const Engine& engine_;
+  bool enabled_;
+  Json entries_ = Json::array();
+};
+
+std::string Dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Json ResultJson(const GenerationResult& result, const LogprobLog& log, const RunOptions& options,
+                double load_seconds) {
+  const GenerationStats& s = result.stats;
+  Json json = {{"text", result.text},
+               {"tokens", result.tokens},
+               {"stop_reason", StopReasonName(result.reason)},
+               {"stats",
+                {{"prompt_tokens", s.prompt_tokens},
+                 {"cached_tokens", s.cached_tokens},
+                 {"generated_tokens", s.generated_tokens},
+                 {"load_seconds", load_seconds},
+                 {"prefill_seconds", s.prefill_seconds},
+                 {"first_token_seconds", s.first_token_seconds},
+                 {"decode_seconds", s.decode_seconds},
+                 {"peak_resident_bytes", PeakResidentBytes()}}}};
+  if (options.generation.top_logprobs >= 0) json["logprobs"] = log.entries();
+  return json;
+}
+
+Status Run(const RunOptions& options) {
+  G3N_ASSIGN_OR_RETURN(const auto engine, LoadEngine(options.model));
+  G3N_ASSIGN_OR_RETURN(const auto prompt, BuildPrompt(*engine, options));
+  G3N_ASSIGN_OR_RETURN(const auto session, OpenSession(*engine, options.model));
+
+  const FinishingScope finishing;
+  Progress progress("reading the prompt");
+  LogprobLog log(*engine, options.generation.top_logprobs >= 0);
+  Status written;
+  const auto on_token = [&](const TokenEvent& event) {
+    progress.Clear();
+    log.Add(event);
+    if (!options.json) written = WriteStdout(event.text);
+    return written.ok() && !Interrupted();
+  };
+  const auto on_prefill = [&](int64_t done, int64_t total) {
+    progress.Count(done, total);
+    return !Interrupted();
+  };
+  G3N_ASSIGN_OR_RETURN(const auto result,
+                       session->Generate(prompt, options.generation, on_token, on_prefill));
+  progress.Clear();
+  G3N_RETURN_IF_ERROR(written);
+  const double load_seconds = engine->info().load_seconds;
+  const std::string end =
+      options.json ? Dump(ResultJson(result, log, options, load_seconds)) + "\n" : "\n";
+  G3N_RETURN_IF_ERROR(WriteStdout(end));
+  if (!options.json) {
+    for (const Json& entry : log.entries()) fmt::print(stderr, "{}\n", Dump(entry));
+  }
+  if (options.stats) PrintStats(result, load_seconds);
+  if (Interrupted()) return Status(StatusCode::kCancelled, "interrupted");
+  return OkStatus();
+}
+
+}  // namespace
+
+Command MakeRunCommand(CLI::App& root) {
+  auto options = std::make_shared<RunOptions>();
+  CLI::App* app = root.add_subcommand("run", "Answer one prompt");
+  app->add_option("-p,--prompt", options->prompt,
+                  "The words; @FILE reads a file, - standard input (@@ for a plain @)")
+      ->type_name("TEXT|@FILE|-")
+      ->required()
+      ->group("Prompt");
+  app->add_option("--system", options->system, "Instructions that come before the conversation")
+      ->type_name("TEXT|@FILE")
+      ->group("Prompt");
+  auto* raw = app->add_flag("--raw", options->raw,
+                            "Continue the text as it stands, without the chat template")
+                  ->group("Prompt");
+  app->add_flag("--no-bos", options->no_bos, "With --raw: do not put <bos> in front")
+      ->needs(raw)
+      ->group("Prompt");
+  app->get_option("--system")->excludes(raw);
+  app->add_flag("--stats", options->stats, "Times, speeds and memory on stderr")->group("Output");
+  app->add_flag("--json", options->json, "One JSON object instead of the bare answer")
+      ->group("Output");
+  AddGenerationOptions(*app, options->generation);
+  AddModelOptions(*app, options->model);
+  AddChatTemplateOption(*app, options->model);
+  app->footer(
+      "Examples:\n"
+      "  gemma3n run --model gemma-3n-E2B-it --prompt \"What is a monad?\"\n"
+      "  gemma3n run --model model.gguf --prompt @question.txt --temperature 0 --stats\n"
+      "  git diff | gemma3n run --model model.gguf --system \"Review this change.\" --prompt -\n"
+      "  gemma3n run --model gemma-3n-E4B-it --size e2b --raw --prompt \"Once upon a time\"");
+  return {app, [options] { return Run(*options); }};
+}
+
+}  // namespace gemma3n::cli
