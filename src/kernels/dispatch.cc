@@ -4,11 +4,35 @@
 #include <string_view>
 
 #include "kernels/reference/reference.h"
+#if defined(__x86_64__)
+#include "kernels/avx2/table.h"
+#include "kernels/avx512/table.h"
+#endif
 
 namespace gemma3n {
+namespace {
+
+#if defined(__x86_64__)
+// __builtin_cpu_supports also asks whether the operating system saves the wide registers.
+bool HasAvx2() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+         __builtin_cpu_supports("f16c");
+}
+
+bool HasAvx512() {
+  return HasAvx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+#endif
+
+}  // namespace
 
 std::vector<const KernelTable*> AvailableKernels() {
   std::vector<const KernelTable*> tables = {&reference::kTable};
+#if defined(__x86_64__)
+  if (HasAvx2()) tables.push_back(&avx2::kTable);
+  if (HasAvx512()) tables.push_back(&avx512::kTable);
+#endif
   return tables;
 }
 

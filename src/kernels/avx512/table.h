@@ -1,0 +1,9 @@
+#pragma once
+
+#include "kernels/kernel_table.h"
+
+namespace gemma3n::avx512 {
+
+extern const KernelTable kTable;
+
+}  // namespace gemma3n::avx512

@@ -1,0 +1,52 @@
+// The table of an instruction set: every template of this folder, instantiated for its vocabulary
+// S.
+#pragma once
+
+#include "kernels/kernel_table.h"
+#include "kernels/simd/attention.h"
+#include "kernels/simd/decode.h"
+#include "kernels/simd/linear.h"
+#include "kernels/simd/vector_ops.h"
+
+namespace gemma3n::simd {
+
+template <class S, DType kType>
+constexpr void FillDType(KernelTable& table) {
+  table.linear[static_cast<int>(kType)] = Linear<S, kType>;
+  table.dequantize[static_cast<int>(kType)] = Dequantize<S, kType>;
+}
+
+template <class S>
+constexpr KernelTable MakeTable(const char* name) {
+  KernelTable table = {};
+  table.name = name;
+  FillDType<S, DType::kF32>(table);
+  FillDType<S, DType::kF16>(table);
+  FillDType<S, DType::kBF16>(table);
+  FillDType<S, DType::kQ8_0>(table);
+  FillDType<S, DType::kQ4_0>(table);
+  FillDType<S, DType::kQ4_1>(table);
+  FillDType<S, DType::kQ5_0>(table);
+  FillDType<S, DType::kQ5_1>(table);
+  FillDType<S, DType::kQ4_K>(table);
+  FillDType<S, DType::kQ5_K>(table);
+  FillDType<S, DType::kQ6_K>(table);
+  FillDType<S, DType::kIQ4_NL>(table);
+  FillDType<S, DType::kIQ4_XS>(table);
+  table.rms_norm = RmsNorm<S>;
+  table.dot = Dot<S>;
+  table.sum_squares = SumSquares<S>;
+  table.add = Add<S>;
+  table.axpy = Axpy<S>;
+  table.scale = Scale<S>;
+  table.mul = Mul<S>;
+  table.gelu_mul = GeluMul<S>;
+  table.softmax = Softmax<S>;
+  table.softcap = Softcap<S>;
+  table.gaussian_topk = GaussianTopk<S>;
+  table.rope = Rope<S>;
+  table.attention = Attention<S>;
+  return table;
+}
+
+}  // namespace gemma3n::simd

@@ -1,0 +1,98 @@
+// Random data, guarded buffers and the list of tables for the kernel tests.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kernels/dispatch.h"
+#include "kernels/half.h"
+#include "kernels/quantize.h"
+
+namespace gemma3n {
+
+inline constexpr int64_t kMaxCount = 2 * 16 + 3;  // twice the widest vector and a rest
+
+class Random {
+ public:
+  explicit Random(uint32_t seed) : rng_(seed) {}
+  float Normal() { return normal_(rng_); }
+  std::vector<float> Normals(int64_t n, float scale = 1) {
+    std::vector<float> v(static_cast<size_t>(n));
+    for (float& x : v) x = scale * Normal();
+    return v;
+  }
+  uint8_t Byte() { return static_cast<uint8_t>(rng_()); }
+
+ private:
+  std::mt19937 rng_;
+  std::normal_distribution<float> normal_;
+};
+
+// n floats at an address `shift` floats past a 64-byte boundary, with guard values on both sides.
+class Guarded {
+ public:
+  Guarded(const std::vector<float>& values, int shift)
+      : size_(values.size()), storage_(values.size() + 64, kGuard) {
+    auto address = reinterpret_cast<uintptr_t>(storage_.data() + 16);
+    start_ = storage_.data() + 16 + (64 - address % 64) % 64 / sizeof(float) + shift;
+    std::memcpy(start_, values.data(), values.size() * sizeof(float));
+  }
+  Guarded(const Guarded&) = delete;
+  Guarded& operator=(const Guarded&) = delete;
+  ~Guarded() {
+    for (float* p = storage_.data(); p < storage_.data() + storage_.size(); ++p) {
+      const bool inside = p >= start_ && p < start_ + size_;
+      if (!inside) {
+        EXPECT_EQ(*p, kGuard) << "written outside, at " << p - start_;
+      }
+    }
+  }
+  float* data() { return start_; }
+  float operator[](size_t i) const { return start_[i]; }
+
+ private:
+  static constexpr float kGuard = -12345.5f;
+  size_t size_;
+  std::vector<float> storage_;
+  float* start_;
+};
+
+// A row of any dtype with finite values: random quants under scales of about 0.01 .. 0.1.
+inline std::vector<std::byte> RandomRow(DType dtype, int64_t cols, Random& random) {
+  std::vector<std::byte> row(static_cast<size_t>(RowBytes(dtype, cols)));
+  if (Traits(dtype).block_elements == 1) {
+    const auto values = random.Normals(cols, 0.05f);
+    QuantizeRow(dtype, values.data(), row.data(), cols);
+    return row;
+  }
+  for (std::byte& b : row) b = std::byte{random.Byte()};
+  const int block = Traits(dtype).block_bytes;
+  // Offsets of the halves in a block.
+  std::vector<int> halves = {0};
+  if (dtype == DType::kQ4_1 || dtype == DType::kQ5_1 || dtype == DType::kQ4_K ||
+      dtype == DType::kQ5_K)
+    halves = {0, 2};
+  if (dtype == DType::kQ6_K) halves = {208};
+  for (size_t at = 0; at < row.size(); at += block) {
+    for (int offset : halves) {
+      const uint16_t half = FloatToHalf(0.01f * random.Normal());
+      std::memcpy(row.data() + at + offset, &half, 2);
+    }
+  }
+  return row;
+}
+
+class EveryTable : public testing::TestWithParam<const KernelTable*> {
+ protected:
+  const KernelTable& table() const { return *GetParam(); }
+};
+
+inline std::string TableName(const testing::TestParamInfo<const KernelTable*>& info) {
+  return info.param->name;
+}
+
+}  // namespace gemma3n
