@@ -1,0 +1,64 @@
+"""python -m tiny STAGE: see README.md for the stages and their order."""
+
+import argparse
+import os
+import sys
+
+ALLOCATOR = {  # without these, page faults take more than half of a training step
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": "1000000000000",
+    "MALLOC_TOP_PAD_": "268435456",
+    "OMP_NUM_THREADS": "1",
+    "CUDA_VISIBLE_DEVICES": "",
+}
+
+
+def stage_tokenizer(args):
+    from . import vocab
+
+    vocab.build()
+
+
+def stage_speech(args):
+    from . import speech
+
+    speech.build()
+
+
+def stage_vision(args):
+    from . import vision
+
+    vision.train(args.limit, args.folder, muon=not args.adamw)
+
+
+def stage_audio(args):
+    from . import hearing
+
+    hearing.train(args.limit, args.folder)
+
+
+def stage_plot(args):
+    from . import config, runlog
+
+    for curve in sorted(config.WORK.glob("*/curve.jsonl")):
+        print(runlog.plot(curve.parent))
+
+
+STAGES = {name[6:]: f for name, f in list(globals().items()) if name.startswith("stage_")}
+
+
+def main():
+    if any(os.environ.get(k) != v for k, v in ALLOCATOR.items()):
+        os.environ.update(ALLOCATOR)
+        os.execv(sys.executable, [sys.executable, "-m", "tiny", *sys.argv[1:]])
+    parser = argparse.ArgumentParser(prog="python -m tiny", description=__doc__)
+    parser.add_argument("stage", choices=list(STAGES))
+    parser.add_argument("--limit", type=float, help="stop (saved, resumable) after this many seconds")
+    parser.add_argument("--folder", help="another state folder, for trials")
+    parser.add_argument("--adamw", action="store_true", help="vision: AdamW only, for comparison")
+    args = parser.parse_args()
+    STAGES[args.stage](args)
+
+
+if __name__ == "__main__":
+    main()

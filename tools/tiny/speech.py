@@ -1,0 +1,186 @@
+"""Speech of the closed world: espeak-ng says sequences of forty words in many voices; noise is added when used.
+
+`build()` renders two stores once, resumably: isolated words (cut free of silence, so that they can be joined at known
+times) and natural utterances. Voices named in HELD_OUT_VARIANTS are only ever used for evaluation.
+"""
+
+import io
+import subprocess
+import wave
+
+import numpy as np
+
+from . import config, runlog
+
+RATE = 16000
+NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+WORDS = NUMBERS + [
+    "red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink",
+    "circle", "square", "triangle", "star", "cross", "ring",
+    "up", "down", "left", "right", "stop", "go", "yes", "no",
+    "cat", "dog", "bird", "fish", "open", "close",
+]  # fmt: skip
+
+ACCENTS = ["en-us", "en-gb", "en-gb-x-rp", "en-gb-scotland", "en-gb-x-gbclan", "en-gb-x-gbcwmd", "en-029"]
+VARIANTS = [
+    "f1", "f2", "f3", "f4", "m1", "m2", "m3", "m4", "m5", "m6", "m7", "Alex", "Andrea", "Andy", "Annie", "Diogo",
+    "Gene", "Henrique", "Hugo", "Jacky", "Lee", "Marco", "Mario", "Michael", "adam", "anika", "antonio", "belinda",
+    "benjamin", "david", "ed", "iven", "linda", "max", "michel", "pablo", "paul", "pedro", "quincy", "rob", "steph",
+]  # fmt: skip
+HELD_OUT_VARIANTS = ["f5", "m8", "Denis", "Alicia", "travis", "shelby"]
+
+
+def say(text, voice, speed, pitch):
+    """espeak-ng's rendering as float32 in [-1, 1] at 16 kHz, silence at both ends cut to 20 ms."""
+    command = ["espeak-ng", "-v", voice, "-s", str(speed), "-p", str(pitch), "--stdout", text]
+    raw = subprocess.run(command, capture_output=True, check=True).stdout
+    with wave.open(io.BytesIO(raw)) as f:
+        rate = f.getframerate()
+        head = raw.index(b"data") + 8  # espeak streams: the sizes in the header are placeholders
+        x = np.frombuffer(raw[head : len(raw) - (len(raw) - head) % 2], dtype=np.int16).astype(np.float32) / 32768
+    n = round(len(x) * RATE / rate)
+    spectrum = np.fft.rfft(x)  # resample by cutting the spectrum: exact for a clip that is silent at its ends
+    keep = n // 2 + 1
+    spectrum = spectrum[:keep] if len(spectrum) >= keep else np.pad(spectrum, (0, keep - len(spectrum)))
+    y = np.fft.irfft(spectrum, n).astype(np.float32) * (n / len(x))
+    return trim(y)
+
+
+def trim(y, margin=320):
+    window = 160
+    energy = np.sqrt(np.convolve(y * y, np.ones(window) / window, "same"))
+    loud = np.flatnonzero(energy > 0.015 * energy.max())
+    return y[max(0, loud[0] - margin) : loud[-1] + margin]
+
+
+def random_voice(rng, held_out=False):
+    pool = HELD_OUT_VARIANTS if held_out else VARIANTS
+    return f"{ACCENTS[int(rng.integers(len(ACCENTS)))]}+{pool[int(rng.integers(len(pool)))]}"
+
+
+def random_sentence(rng):
+    """One to four words; half of the time digits or a colour with a shape, which other tasks use."""
+    kind = rng.random()
+    if kind < 0.25:
+        return [NUMBERS[int(i)] for i in rng.integers(0, 10, int(rng.integers(1, 4)))]
+    if kind < 0.45:
+        return [WORDS[int(rng.integers(10, 18))], WORDS[int(rng.integers(18, 24))]]
+    count = int(rng.choice([1, 2, 3, 4], p=[0.2, 0.35, 0.3, 0.15]))
+    return [WORDS[int(i)] for i in rng.integers(0, len(WORDS), count)]
+
+
+STORES = {  # name: (count, seed, held-out voices)
+    "words": (4800, 1, False),
+    "utterances": (9000, 2, False),
+    "val": (300, 3, False),
+    "val_voices": (300, 4, True),
+    "words_voices": (400, 5, True),
+}
+
+
+def _item(name, seed, index, held_out):
+    rng = np.random.default_rng([seed, index])
+    voice = random_voice(rng, held_out)
+    pitch = int(rng.integers(25, 76))
+    if name.startswith("words"):
+        words = [WORDS[index % len(WORDS)]]
+        speed = int(rng.integers(100, 166))
+    else:
+        words = random_sentence(rng)
+        speed = int(rng.integers(90, 141))
+    y = say(" ".join(words), voice, speed, pitch)
+    return {"words": words, "voice": voice, "speed": speed, "pitch": pitch, "pcm": (y * 32767).astype(np.int16)}
+
+
+def build():
+    """Renders every store, in pieces of 400 clips, so that an interruption loses little."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    folder = config.WORK / "speech"
+    with ThreadPoolExecutor(2) as pool:
+        for name, (count, seed, held_out) in STORES.items():
+            for start in range(0, count, 400):
+                path = folder / f"{name}-{start:05d}.pt"
+                if path.exists():
+                    continue
+                indices = range(start, min(count, start + 400))
+                items = list(pool.map(lambda i: _item(name, seed, i, held_out), indices))
+                runlog.save_atomic(items, path)
+                print(path.name, len(items), flush=True)
+
+
+def load(name):
+    import torch
+
+    items = []
+    for path in sorted((config.WORK / "speech").glob(f"{name}-*.pt")):
+        items += torch.load(path, weights_only=False)
+    return items
+
+
+def floats(item):
+    return item["pcm"].astype(np.float32) / 32767
+
+
+def add_noise(rng, y, low=0.0, high=0.03):
+    """A random gain, and white or low-passed noise under it."""
+    y = y * np.float32(rng.uniform(0.35, 1.0) / max(1e-3, np.abs(y).max()) * 0.9)
+    noise = rng.standard_normal(len(y)).astype(np.float32)
+    if rng.random() < 0.5:
+        k = int(rng.integers(2, 12))
+        noise = np.convolve(noise, np.ones(k, np.float32) / np.sqrt(k), "same").astype(np.float32)
+    return np.clip(y + noise * np.float32(rng.uniform(low, high)), -1, 1)
+
+
+def join(rng, items):
+    """Isolated words one after the other with gaps: the waveform, and each word's last sample."""
+    parts, ends, at = [], [], 0
+    lead = np.zeros(int(rng.uniform(0.05, 0.3) * RATE), np.float32)
+    parts.append(lead)
+    at += len(lead)
+    for item in items:
+        y = floats(item)
+        parts.append(y)
+        at += len(y)
+        ends.append(at - 320)
+        gap = np.zeros(int(rng.uniform(0.02, 0.25) * RATE), np.float32)
+        parts.append(gap)
+        at += len(gap)
+    tail = np.zeros(int(rng.uniform(0.1, 0.3) * RATE), np.float32)
+    parts.append(tail)
+    return np.concatenate(parts), ends
+
+
+def pad_speech(rng, y, lead=(0.05, 0.3), tail=(0.15, 0.4)):
+    a, b = (np.zeros(int(rng.uniform(*r) * RATE), np.float32) for r in (lead, tail))
+    return np.concatenate([a, y, b])
+
+
+class LogMel:
+    """The reference's features (Gemma3nAudioFeatureExtractor) for a batch, in torch."""
+
+    def __init__(self):
+        import torch
+        from transformers import Gemma3nAudioFeatureExtractor
+
+        ref = Gemma3nAudioFeatureExtractor()
+        self.window = torch.from_numpy(ref.window)
+        self.filters = torch.from_numpy(ref.mel_filters).float()
+
+    def __call__(self, waves):
+        """A list of float32 arrays -> features [B,N,128] and a mask [B,N], True where valid."""
+        import torch
+
+        longest = max(len(w) for w in waves)
+        total = -(-longest // 128) * 128
+        x = torch.zeros(len(waves), total)
+        for i, w in enumerate(waves):
+            x[i, : len(w)] = torch.from_numpy(w)
+        frames = x.unfold(1, 513, 160)
+        first = frames[..., :1] * (1.0 - 0.97)
+        rest = frames[..., 1:-1] - 0.97 * frames[..., :-2]
+        spectrum = torch.fft.rfft(torch.cat([first, rest], -1) * self.window, n=1024).abs()
+        mel = (spectrum @ self.filters).clamp_min(1e-5).log()
+        starts = torch.arange(mel.shape[1]) * 160
+        mask = starts[None] < torch.tensor([len(w) for w in waves])[:, None]
+        return mel, mask
