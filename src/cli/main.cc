@@ -61,9 +61,10 @@ int Main(int argc, char** argv) {
   app.footer(kExamples);
   app.get_formatter()->column_width(34);
   app.require_subcommand(0, 1);  // none is met below, with the whole help
-  const Command commands[] = {MakeRunCommand(app),      MakeChatCommand(app),
-                              MakeLogitsCommand(app),   MakePerplexityCommand(app),
-                              MakeTokenizeCommand(app), MakeBenchCommand(app)};
+  const Command commands[] = {
+      MakeRunCommand(app),        MakeChatCommand(app),     MakeLogitsCommand(app),
+      MakePerplexityCommand(app), MakeTokenizeCommand(app), MakeBenchCommand(app),
+      MakeQuantizeCommand(app),   MakeInspectCommand(app),  MakeSliceCommand(app)};
   const auto chosen = [&]() -> const Command* {
     for (const Command& command : commands) {
       if (command.app->parsed()) return &command;

@@ -33,10 +33,10 @@ Result<std::pair<int, int>> ParseLayerRange(std::string_view text) {
 
 void AddSizeOptions(CLI::App& app, SizeOptions& options) {
   const char* group = "Size (a smaller model inside the loaded one; no second file, no copy)";
-  auto* name = app.add_option("--size", options.name,
-                              "A published size: e4b (as loaded) or e2b (half of it)")
-                   ->type_name("NAME")
-                   ->group(group);
+  auto* name =
+      app.add_option("--size", options.name, "A published size: e4b, e2.54b, e2b or e1.96b")
+          ->type_name("NAME")
+          ->group(group);
   auto* width = app.add_option("--mlp-width", options.mlp_widths,
                                "Width of the MLPs: one for all layers, or one for each layer kept")
                     ->type_name("W[,W...]")

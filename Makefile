@@ -1,0 +1,69 @@
+# The everyday commands, thin over CMake presets (CMakePresets.json). "make help" lists them.
+MODEL ?= $(firstword $(wildcard models/tiny))
+PROMPT ?= What is three plus four?
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 20
+GEMMA3N = build/release/bin/gemma3n
+
+.DEFAULT_GOAL := build
+.PHONY: help build test test-all run bench fuzz asan tsan clang format install deps deps-dev clean
+
+help:            ## this list
+	@grep -hE '^[a-z-]+: .*##|^[a-z-]+: +##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
+
+deps:
+	@tools/install_deps.sh test
+
+deps-dev:
+	@tools/install_deps.sh dev
+
+# $(call configure_and_build,preset)
+define configure_and_build
+	@cmake --preset $(1) $(2)
+	@cmake --build --preset $(1)
+endef
+
+build: deps      ## the program, in build/release/bin/gemma3n
+	$(call configure_and_build,release)
+
+test: build      ## the fast tests
+	@ctest --preset release --label-exclude slow
+
+test-all: build  ## every test, the slow ones too
+	@ctest --preset release
+
+run: build       ## answer PROMPT with MODEL
+ifneq ($(MODEL),)
+	@$(GEMMA3N) run --model $(MODEL) --prompt "$(PROMPT)" --stats
+else
+	@$(GEMMA3N) --version
+	@echo
+	@echo "It is built. This repository holds no trained model yet, so point it at a Gemma 3n that you have,"
+	@echo "a hub directory or a .gguf file:"
+	@echo "    make run MODEL=path/to/gemma-3n-E2B-it PROMPT=\"Why is the sky blue?\""
+	@echo "    $(GEMMA3N) chat --model path/to/model.gguf"
+endif
+
+bench: deps-dev  ## micro-benchmarks, and speed and memory of MODEL if given
+	$(call configure_and_build,release,-DGEMMA3N_BUILD_BENCH=ON)
+	@set -e; for b in build/release/bin/*_bench; do echo "== $$b"; $$b; done
+ifneq ($(MODEL),)
+	@$(GEMMA3N) bench --model $(MODEL)
+endif
+
+fuzz: deps-dev   ## each parser's fuzzer for FUZZ_SECONDS
+	$(call configure_and_build,fuzz)
+	@tools/run_fuzzers.sh build/fuzz/bin $(FUZZ_SECONDS)
+
+asan tsan clang: deps-dev ## fast tests under sanitizers, or built with clang
+	$(call configure_and_build,$(@:asan=asan-ubsan))
+	@ctest --preset $(@:asan=asan-ubsan) --label-exclude slow
+
+format: deps-dev ## clang-format all sources
+	@git ls-files '*.cc' '*.h' '*.c' | xargs clang-format -i
+
+install: build   ## into PREFIX
+	@cmake --install build/release --prefix $(PREFIX)
+
+clean:           ## remove build/
+	@rm -rf build
