@@ -12,6 +12,7 @@
 #include "runtime/guard.h"
 #include "runtime/session_impl.h"
 #include "runtime/tokenizer_source.h"
+#include "tokenizer/utf8.h"
 
 namespace gemma3n {
 namespace {
@@ -127,6 +128,14 @@ std::string Engine::Detokenize(std::span<const int32_t> tokens, bool skip_specia
 
 Result<std::string> Engine::RenderChat(std::span<const Message> messages) const {
   return Guard([&]() -> Result<std::string> {
+    for (size_t i = 0; i < messages.size(); ++i) {
+      for (const Part& part : messages[i].parts) {
+        if (IsValidUtf8(part.text)) continue;
+        return Error(StatusCode::kInvalidArgument,
+                     "message {} ({}): expected UTF-8 text, found other bytes", i + 1,
+                     messages[i].role);
+      }
+    }
     ChatTemplate::Variables variables;
     variables.bos_token = impl_->tokenizer.TokenText(impl_->config().bos);
     if (const auto eos = impl_->tokenizer.eos())
