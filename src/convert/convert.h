@@ -32,6 +32,7 @@ struct ConvertOptions {
   // Called between pieces of tensors with the fraction done, 0 .. 1; false cancels (kCancelled).
   // May be empty.
   std::function<bool(double fraction)> on_progress;
+  uint64_t shard_bytes = 0;  // of one safetensors file; 0: 5 GB, as the hub's
 };
 
 struct ConvertReport {

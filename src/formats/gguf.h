@@ -73,6 +73,7 @@ class GgufWriter {
 
   void AddBool(const std::string& key, bool value);
   void AddU32(const std::string& key, uint32_t value);
+  void AddI32(const std::string& key, int32_t value);
   void AddF32(const std::string& key, float value);
   void AddString(const std::string& key, std::string_view value);
   void AddBools(const std::string& key, const std::vector<bool>& values);
@@ -90,6 +91,7 @@ class GgufWriter {
   Status Append(const void* data, size_t bytes);
   // Errors: kInternal when bytes are missing; kIo, kResourceExhausted from the disk.
   Status Commit();
+  uint64_t bytes_written() const { return file_ ? file_->position() : 0; }
 
  private:
   std::string* BeginPair(const std::string& key);

@@ -51,6 +51,12 @@ void GgufWriter::AddU32(const std::string& key, uint32_t value) {
   Put(out, value);
 }
 
+void GgufWriter::AddI32(const std::string& key, int32_t value) {
+  std::string* out = BeginPair(key);
+  PutKind(out, GgufKind::kI32);
+  Put(out, value);
+}
+
 void GgufWriter::AddF32(const std::string& key, float value) {
   std::string* out = BeginPair(key);
   PutKind(out, GgufKind::kF32);

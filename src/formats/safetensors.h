@@ -59,6 +59,7 @@ class SafetensorsWriter {
   Status Append(const void* data, size_t bytes);
   // Errors: kInternal when bytes are missing; kIo, kResourceExhausted from the disk.
   Status Commit();
+  uint64_t bytes_written() const { return file_.position(); }
 
  private:
   SafetensorsWriter(AtomicFileWriter file, uint64_t total) : file_(std::move(file)), expected_(total) {}
