@@ -1,5 +1,7 @@
-// The Gemma tokenizer: SentencePiece BPE with byte fallback, loaded from any of the files that hold it.
-//   spaces become U+2581 and nothing else is normalised; added and user-defined pieces are matched whole before BPE.
+// The Gemma tokenizer: SentencePiece BPE with byte fallback, loaded from any of the files that hold
+// it.
+//   spaces become U+2581 and nothing else is normalised; added and user-defined pieces are matched
+//   whole before BPE.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +19,14 @@ namespace gemma3n {
 using TokenId = int32_t;
 
 // What a piece is, numbered as in SentencePiece's model file and in GGUF's token_type.
-enum class PieceType : int32_t { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6 };
+enum class PieceType : int32_t {
+  kNormal = 1,
+  kUnknown = 2,
+  kControl = 3,
+  kUserDefined = 4,
+  kUnused = 5,
+  kByte = 6
+};
 
 class Tokenizer {
  public:
@@ -38,46 +47,66 @@ class Tokenizer {
   Tokenizer& operator=(Tokenizer&&) noexcept;
   ~Tokenizer();
 
-  // Adds a special token (matched whole, before everything else) where the file knows none by that text,
-  // e.g. <image_soft_token> for checkpoints that come with a bare tokenizer.model. An id that already has a text is renamed.
+  // Adds a special token (matched whole, before everything else) where the file knows none by that
+  // text, e.g. <image_soft_token> for checkpoints that come with a bare tokenizer.model. An id that
+  // already has another text is renamed; an ordinary piece of this id and text becomes special. Not
+  // while other threads use the tokenizer.
   void AddSpecialToken(TokenId id, std::string_view text);
 
-  // Text to ids, without BOS. With parse_special, the texts of special (control, added) tokens become their ids;
-  // without it they are spelled out as ordinary text. Invalid UTF-8 becomes byte pieces.
+  // Text to ids, without BOS. With parse_special, the texts of special (control, added) tokens
+  // become their ids; without it they are spelled out as ordinary text. Invalid UTF-8 becomes byte
+  // pieces. A tokenizer.json encodes as Hugging Face's tokenizers do, other files as SentencePiece
+  // does (the two differ in runs of more than 31 spaces).
   std::vector<TokenId> Encode(std::string_view text, bool parse_special = true) const;
 
-  // Ids to text; byte pieces are fused. Special tokens are left out when skip_special. Unknown ids are skipped.
+  // Ids to text, always valid UTF-8: byte pieces are fused, and bytes that make no character become
+  // U+FFFD by the rules of the file's library. Special tokens are left out when skip_special.
+  // Unknown ids are skipped. Decode(Encode(x)) is x for valid UTF-8 (but U+2581 comes back as a
+  // space); TokenBytes gives back any bytes.
   std::string Decode(std::span<const TokenId> ids, bool skip_special = true) const;
 
-  int64_t vocab_size() const;                            // highest id + 1
-  std::string_view TokenText(TokenId id) const;          // the piece as stored ("\u2581the"); "" for unknown ids
-  std::string TokenBytes(TokenId id) const;              // what it adds to the output: bytes, spaces; "" for control
-  bool IsSpecial(TokenId id) const;                      // control or added special token
+  int64_t vocab_size() const;  // highest id + 1
+  std::string_view TokenText(
+      TokenId id) const;  // the piece as stored ("\u2581the"); "" for unknown ids
+  std::string TokenBytes(
+      TokenId id) const;             // what it adds to the output: bytes, spaces; "" for control
+  bool IsSpecial(TokenId id) const;  // control or added special token
   std::optional<TokenId> Find(std::string_view piece) const;
-  const std::vector<Piece>& pieces() const;              // for writing a GGUF
+  const std::vector<Piece>& pieces() const;  // for writing a GGUF
+  std::vector<Piece> GgufPieces()
+      const;  // pieces() in llama.cpp's spelling, undone by FromGgufPieces
   std::optional<TokenId> bos() const;
   std::optional<TokenId> eos() const;
+  void SetBos(std::optional<TokenId> id);  // for files that declare them elsewhere (GGUF metadata)
+  void SetEos(std::optional<TokenId> id);
 
  private:
+  friend class StreamingDecoder;
   struct Impl;
   explicit Tokenizer(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 
-// Turns ids into text as they come, holding back bytes that do not yet end a UTF-8 character.
+// Turns ids into text as they come, holding back bytes that do not yet end a UTF-8 character. All
+// that Push and Finish return, joined, is what Decode returns. With a tokenizer.json a run of byte
+// pieces comes out when it has ended: Hugging Face's decoder judges it as a whole.
 class StreamingDecoder {
  public:
   explicit StreamingDecoder(const Tokenizer& tokenizer, bool skip_special = true)
       : tokenizer_(tokenizer), skip_special_(skip_special) {}
   // The text that became complete with this token; may be empty.
   std::string Push(TokenId id);
-  // What is left; an incomplete character becomes U+FFFD.
+  // What is left; each byte of an incomplete character becomes U+FFFD.
   std::string Finish();
 
  private:
+  friend class Tokenizer;
+  void Append(TokenId id, std::string* out);
+  void EndRun(std::string* out);
+
   const Tokenizer& tokenizer_;
   bool skip_special_;
-  std::string pending_;
+  std::string pending_;  // the bytes of a run of byte pieces that are not out yet
 };
 
 }  // namespace gemma3n
