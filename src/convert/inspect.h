@@ -24,21 +24,21 @@ struct Inspection {
   std::string name;          // of a GGUF's metadata; may be empty
   uint64_t file_bytes = 0;   // all weight files together
   ModelConfig config;
-  std::map<std::string, Amount> dtypes;  // of every tensor, by dtype
-  Amount text, per_layer_table, vision, audio,
-      unused;                        // unused: K/V of layers that share another layer's
+  std::map<std::string, Amount> dtypes;  // of every tensor that can be read, by dtype
+  // unused: K/V of layers that share another layer's; other: tensors that this engine does not
+  // know.
+  Amount text, per_layer_table, vision, audio, unused, other;
   std::vector<std::string> unknown;  // tensors whose type is not handled
-  bool has_vision = false, has_audio = false;
+  std::string missing;  // the first tensor that the text model lacks, as a sentence; empty: none
 
-  std::optional<int64_t> tokenizer_pieces;  // unset: no tokenizer
-  std::string tokenizer_problem;            // why there is none
-  bool has_chat_template = false;
+  std::optional<int64_t> tokenizer_pieces;  // unset: no tokenizer was given
+  std::string chat_template;                // "own", "none", or why it cannot be read
 
   // Bytes. Weights that every token touches stay resident; of the per-layer table single rows are
-  // read from the mapped file; unused tensors are never touched.
+  // read from the mapped file; the unused are never touched.
   uint64_t resident_weights = 0, mapped_only = 0;
   uint64_t kv_bytes_per_token = 0;  // full-attention layers, float32: grows with the context
-  uint64_t kv_bytes_fixed = 0;      // sliding layers' windows, float32
+  // Of a session of this many tokens; the sliding layers' windows included.
   uint64_t KvBytes(int64_t context) const;
 };
 

@@ -34,6 +34,7 @@ class GgufFile {
   static Result<GgufFile> Open(const std::string& path);
 
   const std::string& path() const { return file_.path(); }
+  uint64_t file_bytes() const { return file_.bytes().size(); }
   // Shapes outermost first (GGUF stores them innermost first).
   const std::map<std::string, StoredTensor>& tensors() const { return tensors_; }
   const std::map<std::string, uint32_t>& unknown_types() const { return unknown_types_; }

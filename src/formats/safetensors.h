@@ -21,6 +21,7 @@ class SafetensorsFile {
   static Result<SafetensorsFile> Open(const std::string& path);
 
   const std::string& path() const { return file_.path(); }
+  uint64_t file_bytes() const { return file_.bytes().size(); }
   const std::map<std::string, StoredTensor>& tensors() const { return tensors_; }
   const std::vector<std::string>& skipped() const { return skipped_; }
 

@@ -139,6 +139,22 @@ Result<Checkpoint> Checkpoint::Open(const std::string& path) {
   return checkpoint;
 }
 
+std::vector<std::string> Checkpoint::skipped() const {
+  std::vector<std::string> names;
+  for (size_t i = 0; hub_ != nullptr && i < hub_->files().size(); ++i) {
+    const auto& skipped = hub_->files()[i].skipped();
+    names.insert(names.end(), skipped.begin(), skipped.end());
+  }
+  return names;
+}
+
+uint64_t Checkpoint::file_bytes() const {
+  if (gguf_ != nullptr) return gguf_->file_bytes();
+  uint64_t bytes = 0;
+  for (const SafetensorsFile& file : hub_->files()) bytes += file.file_bytes();
+  return bytes;
+}
+
 std::string Checkpoint::Where(const std::string& name) const {
   if (gguf_ != nullptr) {
     const auto own_name = GgufTensorName(name);

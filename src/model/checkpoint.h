@@ -33,6 +33,11 @@ class Checkpoint {
   // translated, its stacked altup_proj split. Multimodal tensors keep their prefix:
   // "vision_tower.timm_model....", "audio_tower....", "embed_vision....".
   const std::map<std::string, StoredTensor>& tensors() const { return tensors_; }
+  // Hub tensors in dtypes that the engine does not compute with, by their name on disk.
+  std::vector<std::string> skipped() const;
+  // Size of the weight files.
+  uint64_t file_bytes() const;
+
   // Errors: kNotFound naming the file and the tensor; kUnsupported when its ggml type is unknown;
   // kCorruptFile when the shape differs from `shape` (expected and found in the message).
   Result<StoredTensor> Require(const std::string& name, const std::vector<int64_t>& shape) const;
