@@ -37,6 +37,40 @@ def stage_audio(args):
     hearing.train(args.limit, args.folder)
 
 
+def stage_freeze(args):
+    from . import media
+
+    for name in args.names or ["vision", "audio"]:
+        media.freeze(name)
+
+
+def stage_cache(args):
+    from . import media
+
+    if "audio" in (args.names or ["audio"]):
+        media.cache_sounds()
+    if "vision" in (args.names or ["vision"]):
+        media.cache_pictures()
+
+
+def stage_joint(args):
+    from . import joint
+
+    joint.train(args.limit, args.folder)
+
+
+def stage_export(args):
+    from . import export
+
+    export.write()
+
+
+def stage_evaluate(args):
+    from . import evaluate
+
+    evaluate.run()
+
+
 def stage_plot(args):
     from . import config, runlog
 
@@ -53,6 +87,7 @@ def main():
         os.execv(sys.executable, [sys.executable, "-m", "tiny", *sys.argv[1:]])
     parser = argparse.ArgumentParser(prog="python -m tiny", description=__doc__)
     parser.add_argument("stage", choices=list(STAGES))
+    parser.add_argument("names", nargs="*", help="freeze, cache: only these towers (vision, audio)")
     parser.add_argument("--limit", type=float, help="stop (saved, resumable) after this many seconds")
     parser.add_argument("--folder", help="another state folder, for trials")
     parser.add_argument("--adamw", action="store_true", help="vision: AdamW only, for comparison")

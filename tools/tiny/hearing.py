@@ -14,7 +14,7 @@ from torch import nn
 
 from . import config, optim, runlog, speech
 
-STEPS = 1800
+STEPS = 800
 JOINED, NATURAL = 16, 12  # clips of each kind per step
 BLANK = len(speech.WORDS)
 
@@ -120,12 +120,13 @@ def train(limit_s=None, folder=None, seed=21):
         for _ in range(JOINED):
             chosen = [words[int(k)] for k in rng.integers(0, len(words), int(rng.integers(1, 5)))]
             wave, end = speech.join(rng, chosen)
-            waves.append(speech.add_noise(rng, wave))
+            waves.append(speech.add_noise(rng, speech.tilt(rng, wave)))
             ends.append(end)
             targets.append([index[c["words"][0]] for c in chosen])
         natural = NATURAL if step >= 150 else 0
         for k in rng.integers(0, len(utterances), natural):
-            waves.append(speech.add_noise(rng, speech.pad_speech(rng, speech.floats(utterances[int(k)]))))
+            y = speech.tilt(rng, speech.warp(rng, speech.floats(utterances[int(k)])))
+            waves.append(speech.add_noise(rng, speech.pad_speech(rng, y)))
             targets.append([index[w] for w in utterances[int(k)]["words"]])
         logits, valid = model(waves)
         labels = np.stack([frame_labels(e, t, logits.shape[1]) for e, t in zip(ends, targets)])

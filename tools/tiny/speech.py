@@ -122,6 +122,22 @@ def floats(item):
     return item["pcm"].astype(np.float32) / 32767
 
 
+def warp(rng, y):
+    """Half of the clips played a little faster or slower: another speaker's pitch, formants and pace at once."""
+    if rng.random() < 0.5:
+        return y
+    n = int(len(y) * rng.uniform(0.87, 1.15))
+    return np.interp(np.linspace(0, len(y) - 1, n), np.arange(len(y)), y).astype(np.float32)
+
+
+def tilt(rng, y):
+    """A gentle high- or low-shelf, as of another microphone."""
+    if rng.random() < 0.5:
+        return y
+    a = np.float32(rng.uniform(-0.5, 0.6))
+    return np.concatenate([y[:1], y[1:] - a * y[:-1]])
+
+
 def add_noise(rng, y, low=0.0, high=0.03):
     """A random gain, and white or low-passed noise under it."""
     y = y * np.float32(rng.uniform(0.35, 1.0) / max(1e-3, np.abs(y).max()) * 0.9)
@@ -139,7 +155,7 @@ def join(rng, items):
     parts.append(lead)
     at += len(lead)
     for item in items:
-        y = floats(item)
+        y = warp(rng, floats(item))
         parts.append(y)
         at += len(y)
         ends.append(at - 320)

@@ -1,10 +1,12 @@
 """What the tiny model is asked, and the right answers: text, pictures, speech, both, and videos.
 
 A Sample is a conversation: turns of parts, where a part is a string, ("image", spec) or ("audio", spec). A spec says
-what to draw or to say, not the pixels: those are made (and the towers' soft tokens cached) elsewhere.
+what is drawn or said; pixels, waveforms and soft tokens are made and kept elsewhere.
 """
 
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from . import pictures, speech
 
@@ -51,8 +53,12 @@ def copy(rng):
     return pick(rng, [f"Repeat: {text}", f"Say this again: {text}", f"Copy this: {text}"]), text
 
 
-def add(rng):
-    a, b = int(rng.integers(0, 21)), int(rng.integers(0, 21))
+def add(rng, unseen=None):
+    """Sums and differences; a tenth of the pairs is kept for evaluation (`unseen`: only those; None: any)."""
+    while True:
+        a, b = int(rng.integers(0, 21)), int(rng.integers(0, 21))
+        if unseen is None or ((a * 7 + b * 3) % 10 == 0) == unseen:
+            break
     if rng.random() < 0.3:
         a, b = max(a, b), min(a, b)
         return pick(rng, [f"What is {a} - {b}?", f"{a} - {b} ="]), str(a - b)
@@ -119,30 +125,35 @@ def fact(rng):
 TEXT = [(copy, 0.2), (add, 0.22), (sort, 0.2), (lookup, 0.26), (count, 0.07), (fact, 0.05)]
 
 
-def text_turn(rng):
+def text_turn(rng, unseen=False):
     r = rng.random()
     for task, weight in TEXT:
         r -= weight
         if r < 0:
-            return task(rng)
+            return task(rng, unseen) if task is add else task(rng)
     return copy(rng)
 
 
-def text_sample(rng):
+def text_sample(rng, unseen=False):
     turns = 1 if rng.random() < 0.7 else int(rng.integers(2, 4))
     system = "You are a helpful assistant." if rng.random() < 0.08 else ""
-    return Sample("text", [([q], a) for q, a in (text_turn(rng) for _ in range(turns))], system)
+    return Sample("text", [([q], a) for q, a in (text_turn(rng, unseen) for _ in range(turns))], system)
 
 
 # ---- pictures ------------------------------------------------------------------------------------
-def describe(thing):
-    if thing.kind == "number":
-        return f"the number {thing.name} in {thing.colour}"
-    return f"{article(thing.colour)} {thing.name}"
+# A scene says what to draw; the same scene always gives the same pixels.
+def describe(kind, colour, name):
+    if kind == "number":
+        return f"the number {name} in {colour}"
+    return f"{article(colour)} {name}"
+
+
+def _drawn(thing):
+    return thing.kind, thing.colour, thing.name
 
 
 def scene(rng, things=None):
-    """What to draw: one thing, or a shape and a number side by side (left first)."""
+    """One thing, or a shape and a number with the first further left."""
     if things is None:
         if rng.random() < 0.7:
             things = [pictures.random_thing(rng, 0.5)]
@@ -150,28 +161,36 @@ def scene(rng, things=None):
             things = [pictures.random_thing(rng, 0.0), pictures.random_thing(rng, 1.0)]
             if rng.random() < 0.5:
                 things.reverse()
-    return {"things": [(t.kind, t.colour, t.name) for t in things], "seed": int(rng.integers(1 << 40))}
+    return {"things": [_drawn(t) for t in things], "seed": int(rng.integers(1 << 40))}
 
 
-def scene_things(spec):
-    return [pictures.Thing(*t) for t in spec["things"]]
+def render(spec, fonts=pictures.TRAIN_FONTS, size=256):
+    """The scene's pixels, uint8 [size, size, 3], and the boxes of its things."""
+    for attempt in range(100):
+        rng = np.random.default_rng([spec["seed"], attempt])
+        things = [pictures.Thing(*t) for t in spec["things"]]
+        pixels, placed = pictures.draw(rng, things, size, (30, 110 if len(things) == 1 else 90), fonts)
+        if len(placed) == 1 == len(things):
+            return pixels, [placed[0].box]
+        if len(placed) == 2 and placed[0].box[2] <= placed[1].box[0]:
+            return pixels, [t.box for t in placed]
+    raise ValueError("no room for the scene")
 
 
 def scene_text(spec):
-    return " and ".join(describe(t) for t in scene_things(spec))
+    return " and ".join(describe(*t) for t in spec["things"])
 
 
 def picture_question(rng, spec):
-    things = scene_things(spec)
-    shapes = [t for t in things if t.kind == "shape"]
-    numbers = [t for t in things if t.kind == "number"]
+    shapes = [t for t in spec["things"] if t[0] == "shape"]
+    numbers = [t for t in spec["things"] if t[0] == "number"]
     options = [(pick(rng, ["What is in this picture?", "Describe the picture.", "What do you see?"]), scene_text(spec))] * 2
     if shapes:
-        options += [(pick(rng, ["What shape is it?", "Which shape is in the picture?"]), shapes[0].name),
-                    ("What colour is the shape?", shapes[0].colour)]  # fmt: skip
+        options += [(pick(rng, ["What shape is it?", "Which shape is in the picture?"]), shapes[0][2]),
+                    ("What colour is the shape?", shapes[0][1])]  # fmt: skip
     if numbers:
-        options += [(pick(rng, ["Read the number.", "Which number is in the picture?"]), numbers[0].name)] * 2
-        options += [("What colour is the number?", numbers[0].colour)]
+        options += [(pick(rng, ["Read the number.", "Which number is in the picture?"]), numbers[0][2])] * 2
+        options += [("What colour is the number?", numbers[0][1])]
     return pick(rng, options)
 
 
@@ -180,17 +199,17 @@ def media_parts(rng, media, text):
     return [*media, text] if rng.random() < 0.8 else [text, *media]
 
 
-def picture_sample(rng):
-    r = rng.random()
-    if r < 0.8:
-        spec = scene(rng)
+def picture_sample(rng, scenes):
+    """`scenes(rng)` gives a scene."""
+    spec = scenes(rng)
+    if rng.random() < 0.85:
         question, answer = picture_question(rng, spec)
         sample = Sample("image", [(media_parts(rng, [("image", spec)], question), answer)])
         if rng.random() < 0.25:  # a second question about the same picture
             question, answer = picture_question(rng, spec)
             sample.turns.append(([question], answer))
         return sample
-    specs = [scene(rng, [pictures.random_thing(rng, 0.5)]) for _ in range(2)]
+    specs = [spec, scenes(rng)]
     k = int(rng.integers(2))
     question, answer = pick(rng, [
         ("What is in each picture?", "; ".join(scene_text(s) for s in specs)),
@@ -200,15 +219,12 @@ def picture_sample(rng):
 
 
 # ---- speech --------------------------------------------------------------------------------------
-def utterance(rng, words=None, store="utterances", index=None):
-    return {"store": store, "index": index, "words": words}
-
-
 TRANSCRIBE = ["Transcribe the speech.", "What is said?", "Write down what you hear."]
 
 
-def audio_sample(rng, source):
-    spec = source(rng)
+def audio_sample(rng, sounds):
+    """`sounds(rng)` gives a spec with the words that are said."""
+    spec = sounds(rng)
     text = " ".join(spec["words"])
     if rng.random() < 0.85:
         return Sample("audio", [(media_parts(rng, [("audio", spec)], pick(rng, TRANSCRIBE)), text)])
@@ -221,8 +237,8 @@ def audio_sample(rng, source):
 
 
 # ---- both, and video -----------------------------------------------------------------------------
-def mixed_sample(rng, source):
-    picture, sound = scene(rng), source(rng)
+def mixed_sample(rng, scenes, sounds):
+    picture, sound = scenes(rng), sounds(rng)
     media = [("image", picture), ("audio", sound)]
     if rng.random() < 0.3:
         media.reverse()
@@ -236,28 +252,31 @@ def mixed_sample(rng, source):
     return Sample("both", [(media_parts(rng, media, question), answer)])
 
 
-def timestamp(second, style):
-    return {0: f"00:{second:02d}", 1: f"[00:{second:02d}]", 2: f"0:{second:02d}", 3: f"{second}s"}[style]
-
-
-def video_sample(rng, source, frames=(2, 5)):
-    """Frames one second apart, each after its time; a counter that steps; the sound track as one clip."""
+def video(rng, frames=(2, 5)):
+    """A counter in one colour and font, one frame a second: the frames as scenes."""
     n = int(rng.integers(frames[0], frames[1] + 1))
     step = int(rng.choice([1, 1, 1, 2, 5, -1]))
     low, high = max(0, -step * (n - 1)), min(99, 99 - step * (n - 1))
     first = int(rng.integers(low, high + 1))
-    values = [str(first + step * i) for i in range(n)]
-    colour = pick(rng, pictures.COLOUR_NAMES)
-    seed = int(rng.integers(1 << 40))
-    specs = [{"things": [("number", colour, v)], "seed": seed, "frame": i} for i, v in enumerate(values)]
-    sound = source(rng)
+    colour, seed = pick(rng, pictures.COLOUR_NAMES), int(rng.integers(1 << 40))
+    return [{"things": [("number", colour, str(first + step * i))], "seed": seed} for i in range(n)]
+
+
+def timestamp(second, style=0):
+    return {0: f"00:{second:02d}", 1: f"[00:{second:02d}]", 2: f"0:{second:02d}", 3: f"{second}s"}[style]
+
+
+def video_sample(rng, videos, sounds):
+    """Each frame after its time; the sound track as one clip before, beside or after the frames."""
+    frames, sound = videos(rng), sounds(rng)
+    values = [f["things"][0][2] for f in frames]
     style = int(rng.choice(4, p=[0.7, 0.1, 0.1, 0.1]))
     parts = []
-    for i, s in enumerate(specs):
-        parts += [timestamp(i, style), ("image", s)]
+    for i, frame in enumerate(frames):
+        parts += [timestamp(i, style), ("image", frame)]
     at = int(rng.choice([0, 2, len(parts)], p=[0.25, 0.5, 0.25]))
     parts.insert(at, ("audio", sound))
-    said, k = " ".join(sound["words"]), int(rng.integers(n))
+    said, k = " ".join(sound["words"]), int(rng.integers(len(values)))
     question, answer = pick(rng, [
         ("What does the counter show, and what is said?", f"{' '.join(values)}; {said}"),
         ("What does the counter show, and what is said?", f"{' '.join(values)}; {said}"),

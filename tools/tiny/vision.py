@@ -30,9 +30,9 @@ class Phase:
 
 PLAN = [
     Phase("32 px", 640, ((32, 96, 1.0),), 2, 1.0, 0.6),
-    Phase("64 px", 640, ((64, 40, 1.0),), 2, 0.6, 0.4, aux=0.3),
-    Phase("deeper", 800, ((64, 40, 1.0),), 99, 0.4, 0.25, aux=0.1),
-    Phase("large", 500, ((64, 40, 0.4), (128, 12, 0.4), (256, 4, 0.2)), 99, 0.25, 0.08, aux=0.0),
+    Phase("64 px", 460, ((64, 40, 1.0),), 2, 0.6, 0.4, aux=0.3),
+    Phase("sizes", 260, ((64, 40, 0.4), (128, 12, 0.6)), 2, 0.4, 0.6, aux=0.2),
+    Phase("all blocks", 160, ((64, 40, 0.4), (128, 12, 0.4), (256, 4, 0.2)), 99, 0.25, 0.08, aux=0.0),
 ]
 
 
@@ -211,10 +211,9 @@ def train(limit_s=None, folder=None, muon=True, seed=11):
             run.log(step, phase=phase.name, lr=round(lr, 4), seen=seen,
                     s_per_step=round((time.time() - began_step) / len(recent), 3), **means)  # fmt: skip
             recent, began_step = [], time.time()
-        if step % 200 == 0 or locate(step)[1] == 0:
+        if step % 150 == 0 or locate(step)[1] == 0:
             average.swap(model)
-            sizes = (32,) if phase.sizes[0][0] == 32 else (64,) if phase.name != "large" else (64, 128, 256)
-            run.log(step, **evaluate(model, pairs, sizes))
+            run.log(step, **evaluate(model, pairs, [s[0] for s in phase.sizes]))
             average.swap(model)
             began_step = time.time()
         if run.due():

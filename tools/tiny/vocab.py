@@ -71,16 +71,18 @@ def corpus(samples=6000):
     """Text as the model will meet it, and every printable character."""
     rng = np.random.default_rng(99)
 
-    def source(r):
+    def sounds(r):
         return {"words": tasks.speech.random_sentence(r)}
 
     lines = []
     for i in range(samples):
-        if i % 2:
-            s = tasks.text_sample(rng)
-        else:
-            make = [tasks.audio_sample, tasks.mixed_sample, tasks.video_sample][i // 2 % 3]
-            s = make(rng, source) if i % 8 else tasks.picture_sample(rng)
+        s = (
+            tasks.text_sample(rng) if i % 2
+            else tasks.picture_sample(rng, tasks.scene) if i % 8 == 0
+            else tasks.audio_sample(rng, sounds) if i % 8 == 2
+            else tasks.mixed_sample(rng, tasks.scene, sounds) if i % 8 == 4
+            else tasks.video_sample(rng, tasks.video, sounds)
+        )  # fmt: skip
         for parts, answer in s.turns:
             lines += [p for p in parts if isinstance(p, str)] + [answer]
     lines += [" ".join(np.array(list(tasks.LETTERS))[rng.permutation(26)]) for _ in range(20)]
