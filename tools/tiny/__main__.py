@@ -59,6 +59,12 @@ def stage_joint(args):
     joint.train(args.limit, args.folder)
 
 
+def stage_check(args):
+    from . import check
+
+    check.run()
+
+
 def stage_export(args):
     from . import export
 
@@ -69,6 +75,12 @@ def stage_evaluate(args):
     from . import evaluate
 
     evaluate.run()
+
+
+def stage_all(args):
+    from . import pipeline
+
+    pipeline.run()
 
 
 def stage_plot(args):

@@ -26,9 +26,9 @@ class Phase:
 
 
 PLAN = [
-    Phase("words", 450, {"text": 16, "audio": 12}, 1.0, 1.0, slots=40),
-    Phase("pictures", 250, {"text": 10, "audio": 8, "image": 8, "both": 4}, 1.0, 0.7, slots=40, crop=True),
-    Phase("full", 400, {"text": 6, "audio": 4, "image": 4, "both": 3, "video": 2}, 0.7, 0.03),
+    Phase("words", 400, {"text": 16, "audio": 12}, 1.0, 1.0, slots=40),
+    Phase("pictures", 400, {"text": 8, "audio": 8, "image": 8, "both": 4, "video": 3}, 1.0, 0.7, slots=40, crop=True),
+    Phase("full", 260, {"text": 6, "audio": 4, "image": 3, "both": 2, "video": 1}, 0.7, 0.03),
 ]
 TOKENS = 2600  # of a micro-batch, about
 
@@ -222,6 +222,11 @@ def train(limit_s=None, folder=None, seed=31):
         phase, at = locate(step)
         if phase is None or run.stopping or (limit_s and time.time() - begun > limit_s):
             break
+        if "image" in phase.mix and len(source.pictures) < 100 or "video" in phase.mix and len(source.videos) < 30:
+            print("waiting for the cache of pictures", flush=True)
+            time.sleep(30)
+            source.refresh()
+            continue
         rng = np.random.default_rng([seed, step])
         values = {}
         for kind, count in phase.mix.items():

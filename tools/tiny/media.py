@@ -17,8 +17,8 @@ POOLS = {  # name: (kind, count, seed, fonts)
     "val_pictures_new": ("pictures", 100, 902, "new"),
     "val_videos": ("videos", 24, 903, "train"),
     "val_videos_new": ("videos", 24, 904, "new"),
-    "pictures": ("pictures", 1600, 905, "train"),
-    "videos": ("videos", 210, 906, "train"),
+    "pictures": ("pictures", 1200, 905, "train"),
+    "videos": ("videos", 152, 906, "train"),
 }
 CHUNK = {"pictures": 25, "videos": 8}
 FONTS = {"train": pictures.TRAIN_FONTS, "new": pictures.HELD_OUT_FONTS}
@@ -29,8 +29,16 @@ def tower_path(name):
     return config.WORK / "towers" / f"{name}.pt"
 
 
+def cache_folder(name):
+    """A cache belongs to one state of its tower."""
+    step = torch.load(tower_path(name), map_location="cpu")["step"] if tower_path(name).exists() else 0
+    return config.WORK / "cache" / f"{name}-{step}"
+
+
 def freeze(name):
     """The stage's averaged weights, rounded to bfloat16, as float32 tensors under their names in the whole model."""
+    if not (config.WORK / name / "state.pt").exists():
+        raise SystemExit(f"nothing to freeze: stage {name} has not run")
     state = torch.load(config.WORK / name / "state.pt", map_location="cpu", weights_only=False)
     model = vision.Reader() if name == "vision" else hearing.Listener()
     weights = state["average"]["shadow"]
@@ -74,7 +82,7 @@ def picture_tokens(model, scenes, fonts):
 
 def cache_pictures():
     torch.set_num_threads(1)
-    folder = config.WORK / "cache"
+    folder = cache_folder("vision")
     folder.mkdir(parents=True, exist_ok=True)
     model = load_tower("vision")
     for name, (kind, count, seed, fonts) in POOLS.items():
@@ -103,13 +111,16 @@ def cache_pictures():
 def noisy(store, index, version, item):
     """The waveform of a stored clip as the text model hears it: padded, with its own noise."""
     rng = np.random.default_rng([31, sum(map(ord, store)), index, version])
-    return speech.add_noise(rng, speech.pad_speech(rng, speech.floats(item)))
+    y = speech.floats(item)
+    if store == "utterances":
+        y = speech.tilt(rng, speech.warp(rng, y))
+    return speech.add_noise(rng, speech.pad_speech(rng, y))
 
 
 @torch.no_grad()
 def cache_sounds():
     torch.set_num_threads(1)
-    folder = config.WORK / "cache"
+    folder = cache_folder("audio")
     folder.mkdir(parents=True, exist_ok=True)
     model = load_tower("audio")
     for store, versions in SOUNDS.items():
@@ -130,12 +141,13 @@ def cache_sounds():
 class Pool:
     """What a cache holds now; `refresh` picks up chunks written since."""
 
-    def __init__(self, prefix, limit=None):
-        self.prefix, self.limit, self.items, self.seen = prefix, limit, [], set()
+    def __init__(self, prefix):
+        self.prefix, self.items, self.seen = prefix, [], set()
+        self.folder = cache_folder("audio" if prefix.startswith("sounds") else "vision")
         self.refresh()
 
     def refresh(self):
-        for path in sorted((config.WORK / "cache").glob(f"{self.prefix}-*.pt")):
+        for path in sorted(self.folder.glob(f"{self.prefix}-*.pt")):
             if path.name not in self.seen and path.stem.removeprefix(self.prefix)[1:].isdigit():
                 self.seen.add(path.name)
                 self.items += torch.load(path, weights_only=False)
