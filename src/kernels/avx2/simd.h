@@ -13,7 +13,8 @@ namespace gemma3n::avx2 {
 struct Simd {
   static constexpr int kLanes = 8;
   static constexpr int kTileTokens =
-      3;  // 4 x 3 accumulators, 3 activations, 1 weight: 16 registers
+      3;                                // 4 x 3 accumulators, 3 activations, 1 weight: 16 registers
+  static constexpr int kFewTokens = 2;  // up to these many tokens, weights are decoded in registers
   static constexpr int kColumns =
       3;              // vectors of a value row that attention accumulates for 4 heads
   using F = __m256;   // 8 floats
@@ -108,21 +109,20 @@ struct Simd {
     return _mm256_castsi256_ps(_mm256_slli_epi32(
         _mm256_cvtepu16_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p))), 16));
   }
+  // A half in every lane. By way of memory: a load broadcasts for nothing, while the shuffle that
+  // would do it is what decoding already has most of.
   static F BroadcastHalf(const void* p) {
-    return _mm256_cvtph_ps(_mm_set1_epi16(static_cast<int16_t>(LoadU16(p))));
+    float value = _cvtsh_ss(LoadU16(p));
+    asm("" : "+m"(value));
+    return Set1(value);
   }
   static F ToFloat(I v) { return _mm256_cvtepi32_ps(v); }
   static I And(I v, int mask) { return _mm256_and_si256(v, _mm256_set1_epi32(mask)); }
   static I Or(I a, I b) { return _mm256_or_si256(a, b); }
-  template <int kBits>
-  static I ShiftRight(I v) {
-    return _mm256_srli_epi32(v, kBits);
+  static I Shift(I v,
+                 int left) {  // left, or right if negative; `left` is a constant after unrolling
+    return left < 0 ? (I)((__v8su)v >> -left) : (I)((__v8su)v << left);
   }
-  template <int kBits>
-  static I ShiftLeft(I v) {
-    return _mm256_slli_epi32(v, kBits);
-  }
-  static I ShiftRight(I v, int bits) { return _mm256_srl_epi32(v, _mm_cvtsi32_si128(bits)); }
   static I Sub(I v, int n) { return _mm256_sub_epi32(v, _mm256_set1_epi32(n)); }
   // v + 16 in the lanes whose bit is set; 8 bits at p.
   static I Add16WhereBit(I v, const uint8_t* p) {
@@ -156,6 +156,20 @@ struct Simd {
     const I value = _mm256_shuffle_epi8(l.table, And(q, 15));
     return Mul(l.d, ToFloat(_mm256_srai_epi32(_mm256_slli_epi32(value, 24), 24)));
   }
+
+  // out[i] = byte i of low, then of high, as float, times d, d, d, d, -m, -m, -m, -m and again;
+  // `dm` points to the halves d and m. Through memory, as above.
+  static void ScaleMins(uint64_t low, uint64_t high, const void* dm, float out[16]) {
+    const __m128 halves = _mm_cvtph_ps(_mm_loadu_si32(dm));
+    const __m128 d = _mm_shuffle_ps(halves, halves, 0x00), m = _mm_shuffle_ps(halves, halves, 0x55);
+    const F factors = _mm256_set_m128(_mm_sub_ps(_mm_setzero_ps(), m), d);
+    Store(out, Mul(ToFloat(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(static_cast<int64_t>(low)))),
+                   factors));
+    Store(out + 8, Mul(ToFloat(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(static_cast<int64_t>(high)))),
+                       factors));
+    KeepInMemory(out);
+  }
+  static void KeepInMemory(float out[16]) { asm("" : "+m"(*reinterpret_cast<float(*)[16]>(out))); }
 
   static void Prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 

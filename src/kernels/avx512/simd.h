@@ -14,6 +14,7 @@ struct Simd {
   static constexpr int kLanes = 16;
   static constexpr int kTileTokens =
       6;  // 4 x 6 accumulators, 4 weights, 1 activation: 29 of 32 registers
+  static constexpr int kFewTokens = 4;  // up to these many tokens, weights are decoded in registers
   static constexpr int kColumns =
       4;              // vectors of a value row that attention accumulates for 4 heads
   using F = __m512;   // 16 floats
@@ -102,21 +103,20 @@ struct Simd {
     return _mm512_castsi512_ps(_mm512_slli_epi32(
         _mm512_cvtepu16_epi32(_mm256_loadu_si256(static_cast<const __m256i*>(p))), 16));
   }
+  // A half in every lane. By way of memory: a load broadcasts for nothing, while the shuffle that
+  // would do it is what decoding already has most of.
   static F BroadcastHalf(const void* p) {
-    return _mm512_cvtph_ps(_mm256_set1_epi16(static_cast<int16_t>(LoadU16(p))));
+    float value = _cvtsh_ss(LoadU16(p));
+    asm("" : "+m"(value));
+    return Set1(value);
   }
   static F ToFloat(I v) { return _mm512_cvtepi32_ps(v); }
   static I And(I v, int mask) { return _mm512_and_si512(v, _mm512_set1_epi32(mask)); }
   static I Or(I a, I b) { return _mm512_or_si512(a, b); }
-  template <int kBits>
-  static I ShiftRight(I v) {
-    return _mm512_srli_epi32(v, kBits);
+  static I Shift(I v,
+                 int left) {  // left, or right if negative; `left` is a constant after unrolling
+    return left < 0 ? (I)((__v16su)v >> -left) : (I)((__v16su)v << left);
   }
-  template <int kBits>
-  static I ShiftLeft(I v) {
-    return _mm512_slli_epi32(v, kBits);
-  }
-  static I ShiftRight(I v, int bits) { return _mm512_srl_epi32(v, _mm_cvtsi32_si128(bits)); }
   static I Sub(I v, int n) { return _mm512_sub_epi32(v, _mm512_set1_epi32(n)); }
   // v + 16 in the lanes whose bit is set; 16 bits at p.
   static I Add16WhereBit(I v, const uint8_t* p) {
@@ -134,6 +134,20 @@ struct Simd {
   static Levels Affine(F d, F m) { return {Fma(d, Iota(), m)}; }  // d q + m
   static Levels Table(F d, const int8_t* values) { return {Mul(d, ToFloat(LoadI8(values)))}; }
   static F Level(const Levels& levels, I q) { return _mm512_permutexvar_ps(q, levels.values); }
+
+  // out[i] = byte i of low, then of high, as float, times d, d, d, d, -m, -m, -m, -m and again;
+  // `dm` points to the halves d and m. Through memory, as above.
+  static void ScaleMins(uint64_t low, uint64_t high, const void* dm, float out[16]) {
+    const I bytes =
+        _mm512_cvtepu8_epi32(_mm_set_epi64x(static_cast<int64_t>(high), static_cast<int64_t>(low)));
+    const __m128 halves = _mm_cvtph_ps(_mm_loadu_si32(dm));
+    const __m128 factors =
+        _mm_unpacklo_ps(halves, _mm_sub_ps(_mm_setzero_ps(), halves));  // d -d m -m
+    const I pick = _mm512_setr_epi32(0, 0, 0, 0, 3, 3, 3, 3, 0, 0, 0, 0, 3, 3, 3, 3);
+    Store(out, Mul(ToFloat(bytes), _mm512_permutexvar_ps(pick, _mm512_castps128_ps512(factors))));
+    KeepInMemory(out);
+  }
+  static void KeepInMemory(float out[16]) { asm("" : "+m"(*reinterpret_cast<float(*)[16]>(out))); }
 
   static void Prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 

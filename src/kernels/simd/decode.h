@@ -1,7 +1,11 @@
-// Blocks of stored rows as vectors of floats, in registers. Decoder<S, DType>::Block(p, use) calls
-// use(i, v) for each vector v of the block at p, i its first element, in ascending order: sums over
-// a row are then the same whether the block is multiplied at once or written to memory first. All
-// products here are exact (see reference/dequantize.cc).
+// Blocks of stored rows as vectors of floats, in registers. A Decoder<S, DType> has
+//   kElements, kBytes   of a block
+//   kPieces             parts of a block that are decoded one at a time
+//   Open(p)             what the pieces of the block at p share: unpacked scales, or just p
+//   Piece(open, k, use) calls use(i, v) for each vector v of piece k, i its first element in the
+//   block
+// Elements come in ascending order: sums over a row are then the same whether it is multiplied at
+// once or written to memory first. All products here are exact (see reference/dequantize.cc).
 #pragma once
 
 #include <cstddef>
@@ -20,13 +24,14 @@ struct Decoder;
 template <class S, int kSize>
 struct PlainDecoder {
   static constexpr bool kPlain = true;
-  static constexpr int kElements = S::kLanes, kBytes = kSize * S::kLanes;
+  static constexpr int kElements = S::kLanes, kBytes = kSize * S::kLanes, kPieces = 1;
+  static G3N_INLINE const void* Open(const void* p) { return p; }
 };
 
 template <class S>
 struct Decoder<S, DType::kF32> : PlainDecoder<S, 4> {
   template <class Use>
-  static G3N_INLINE void Block(const void* p, Use use) {
+  static G3N_INLINE void Piece(const void* p, int, Use use) {
     use(0, S::Load(p));
   }
 };
@@ -34,7 +39,7 @@ struct Decoder<S, DType::kF32> : PlainDecoder<S, 4> {
 template <class S>
 struct Decoder<S, DType::kF16> : PlainDecoder<S, 2> {
   template <class Use>
-  static G3N_INLINE void Block(const void* p, Use use) {
+  static G3N_INLINE void Piece(const void* p, int, Use use) {
     use(0, S::LoadHalf(p));
   }
 };
@@ -42,15 +47,24 @@ struct Decoder<S, DType::kF16> : PlainDecoder<S, 2> {
 template <class S>
 struct Decoder<S, DType::kBF16> : PlainDecoder<S, 2> {
   template <class Use>
-  static G3N_INLINE void Block(const void* p, Use use) {
+  static G3N_INLINE void Piece(const void* p, int, Use use) {
     use(0, S::LoadBFloat16(p));
   }
 };
 
-template <class B, int kCount>
-struct BlockDecoder {
+// Blocks of 32, in one piece.
+template <class B>
+struct SmallDecoder {
   static constexpr bool kPlain = false;
-  static constexpr int kElements = kCount, kBytes = sizeof(B);
+  static constexpr int kElements = 32, kBytes = sizeof(B), kPieces = 1;
+  static G3N_INLINE const B* Open(const void* p) { return static_cast<const B*>(p); }
+};
+
+// Super-blocks of 256.
+template <class B, int kCount>
+struct SuperDecoder {
+  static constexpr bool kPlain = false;
+  static constexpr int kElements = 256, kBytes = sizeof(B), kPieces = kCount;
 };
 
 // 32 four-bit levels: low nibbles of 16 bytes, then high nibbles.
@@ -60,7 +74,7 @@ G3N_INLINE void Nibbles32(const uint8_t* qs, const Levels& levels, int first, Us
   for (int i = 0; i < 16; i += S::kLanes) use(first + i, S::Level(levels, S::LoadU8(qs + i)));
   G3N_UNROLL
   for (int i = 0; i < 16; i += S::kLanes) {
-    use(first + 16 + i, S::Level(levels, S::template ShiftRight<4>(S::LoadU8(qs + i))));
+    use(first + 16 + i, S::Level(levels, S::Shift(S::LoadU8(qs + i), -4)));
   }
 }
 
@@ -73,170 +87,181 @@ G3N_INLINE void Quints32(const uint8_t* qs, const uint8_t* qh, Use use) {
   }
   G3N_UNROLL
   for (int i = 0; i < 16; i += S::kLanes) {
-    use(16 + i, S::Add16WhereBit(S::template ShiftRight<4>(S::LoadU8(qs + i)), qh + 2 + i / 8));
+    use(16 + i, S::Add16WhereBit(S::Shift(S::LoadU8(qs + i), -4), qh + 2 + i / 8));
   }
 }
 
 template <class S>
-struct Decoder<S, DType::kQ8_0> : BlockDecoder<BlockQ8_0, 32> {
+struct Decoder<S, DType::kQ8_0> : SmallDecoder<BlockQ8_0> {
   template <class Use>
-  static G3N_INLINE void Block(const void* p, Use use) {
-    const auto& b = *static_cast<const BlockQ8_0*>(p);
-    const auto d = S::BroadcastHalf(b.d);
+  static G3N_INLINE void Piece(const BlockQ8_0* b, int, Use use) {
+    const auto d = S::BroadcastHalf(b->d);
     G3N_UNROLL
-    for (int i = 0; i < 32; i += S::kLanes) use(i, S::Mul(d, S::ToFloat(S::LoadI8(b.qs + i))));
+    for (int i = 0; i < 32; i += S::kLanes) use(i, S::Mul(d, S::ToFloat(S::LoadI8(b->qs + i))));
   }
 };
 
 template <class S>
-struct Decoder<S, DType::kQ4_0> : BlockDecoder<BlockQ4_0, 32> {
+struct Decoder<S, DType::kQ4_0> : SmallDecoder<BlockQ4_0> {
   template <class Use>
-  static G3N_INLINE void Block(const void* p, Use use) {
-    const auto& b = *static_cast<const BlockQ4_0*>(p);
-    Nibbles32<S>(b.qs, S::Centered(S::BroadcastHalf(b.d), 8), 0, use);
+  static G3N_INLINE void Piece(const BlockQ4_0* b, int, Use use) {
+    Nibbles32<S>(b->qs, S::Centered(S::BroadcastHalf(b->d), 8), 0, use);
   }
 };
 
 template <class S>
-struct Decoder<S, DType::kQ4_1> : BlockDecoder<BlockQ4_1, 32> {
+struct Decoder<S, DType::kQ4_1> : SmallDecoder<BlockQ4_1> {
   template <class Use>
-  static G3N_INLINE void Block(const void* p, Use use) {
-    const auto& b = *static_cast<const BlockQ4_1*>(p);
-    Nibbles32<S>(b.qs, S::Affine(S::BroadcastHalf(b.d), S::BroadcastHalf(b.m)), 0, use);
+  static G3N_INLINE void Piece(const BlockQ4_1* b, int, Use use) {
+    Nibbles32<S>(b->qs, S::Affine(S::BroadcastHalf(b->d), S::BroadcastHalf(b->m)), 0, use);
   }
 };
 
 template <class S>
-struct Decoder<S, DType::kQ5_0> : BlockDecoder<BlockQ5_0, 32> {
+struct Decoder<S, DType::kQ5_0> : SmallDecoder<BlockQ5_0> {
   template <class Use>
-  static G3N_INLINE void Block(const void* p, Use use) {
-    const auto& b = *static_cast<const BlockQ5_0*>(p);
-    const auto d = S::BroadcastHalf(b.d);
-    Quints32<S>(b.qs, b.qh, [&](int i, typename S::I q) G3N_LAMBDA {
+  static G3N_INLINE void Piece(const BlockQ5_0* b, int, Use use) {
+    const auto d = S::BroadcastHalf(b->d);
+    Quints32<S>(b->qs, b->qh, [&](int i, typename S::I q) G3N_LAMBDA {
       use(i, S::Mul(d, S::ToFloat(S::Sub(q, 16))));
     });
   }
 };
 
 template <class S>
-struct Decoder<S, DType::kQ5_1> : BlockDecoder<BlockQ5_1, 32> {
+struct Decoder<S, DType::kQ5_1> : SmallDecoder<BlockQ5_1> {
   template <class Use>
-  static G3N_INLINE void Block(const void* p, Use use) {
-    const auto& b = *static_cast<const BlockQ5_1*>(p);
-    const auto d = S::BroadcastHalf(b.d), m = S::BroadcastHalf(b.m);
-    Quints32<S>(b.qs, b.qh,
+  static G3N_INLINE void Piece(const BlockQ5_1* b, int, Use use) {
+    const auto d = S::BroadcastHalf(b->d), m = S::BroadcastHalf(b->m);
+    Quints32<S>(b->qs, b->qh,
                 [&](int i, typename S::I q) G3N_LAMBDA { use(i, S::Fma(d, S::ToFloat(q), m)); });
   }
 };
 
 template <class S>
-struct Decoder<S, DType::kIQ4_NL> : BlockDecoder<BlockIQ4_NL, 32> {
+struct Decoder<S, DType::kIQ4_NL> : SmallDecoder<BlockIQ4_NL> {
   template <class Use>
-  static G3N_INLINE void Block(const void* p, Use use) {
-    const auto& b = *static_cast<const BlockIQ4_NL*>(p);
-    Nibbles32<S>(b.qs, S::Table(S::BroadcastHalf(b.d), kIQ4Values), 0, use);
+  static G3N_INLINE void Piece(const BlockIQ4_NL* b, int, Use use) {
+    Nibbles32<S>(b->qs, S::Table(S::BroadcastHalf(b->d), kIQ4Values), 0, use);
   }
 };
 
 // The eight scales d * scale[s] and mins -dmin * min[s] of a Q4_K or Q5_K super-block.
-template <class S>
+template <class S, class B>
 struct ScaleMins {
-  float scale[8], min[8];
+  const B& block;
+  alignas(64) float values[16];  // scales 0 .. 3, mins 0 .. 3, scales 4 .. 7, mins 4 .. 7
 
-  template <class B>
-  explicit G3N_INLINE ScaleMins(const B& b) {
-    uint32_t word[3];  // the 24 six-bit numbers, four at a time; see UnpackScaleMin
-    std::memcpy(word, b.scales, sizeof(word));
-    const uint32_t packed[4] = {
-        word[0] & 0x3f3f3f3f, (word[2] & 0x0f0f0f0f) | (word[0] >> 6 & 0x03030303) << 4,
-        word[1] & 0x3f3f3f3f, (word[2] >> 4 & 0x0f0f0f0f) | (word[1] >> 6 & 0x03030303) << 4};
-    uint8_t bytes[16];
-    std::memcpy(bytes, packed, sizeof(bytes));
-    float raw[16];
-    for (int i = 0; i < 16; i += S::kLanes) S::Store(raw + i, S::ToFloat(S::LoadU8(bytes + i)));
-    const float d = HalfToFloat(LoadU16(b.d)), dmin = HalfToFloat(LoadU16(b.dmin));
-    for (int s = 0; s < 8; ++s) {
-      scale[s] = d * raw[s];
-      min[s] = -dmin * raw[s + 8];
+  explicit G3N_INLINE ScaleMins(const void* p) : block(*static_cast<const B*>(p)) {
+    // The 24 six-bit numbers, eight at a time; see UnpackScaleMin.
+    uint64_t first, last = 0;
+    std::memcpy(&first, block.scales, 8);
+    std::memcpy(&last, block.scales + 8, 4);
+    const uint64_t low = first & 0x3f3f3f3f3f3f3f3f;
+    const uint64_t high =
+        (first >> 6 & 0x0303030303030303) << 4 | ((last | last << 28) & 0x0f0f0f0f0f0f0f0f);
+    S::ScaleMins(low, high, block.d, values);
+  }
+  G3N_INLINE typename S::F Scale(int s) const { return S::Set1(values[s + (s & 4)]); }
+  G3N_INLINE typename S::F Min(int s) const { return S::Set1(values[s + (s & 4) + 4]); }
+};
+
+template <class S>
+struct Decoder<S, DType::kQ4_K> : SuperDecoder<BlockQ4_K, 4> {
+  static G3N_INLINE ScaleMins<S, BlockQ4_K> Open(const void* p) {
+    return ScaleMins<S, BlockQ4_K>(p);
+  }
+  template <class Use>
+  static G3N_INLINE void Piece(const ScaleMins<S, BlockQ4_K>& m, int k, Use use) {
+    const uint8_t* qs = m.block.qs + 32 * k;
+    const auto low = S::Affine(m.Scale(2 * k), m.Min(2 * k));
+    G3N_UNROLL
+    for (int i = 0; i < 32; i += S::kLanes) use(64 * k + i, S::Level(low, S::LoadU8(qs + i)));
+    const auto high = S::Affine(m.Scale(2 * k + 1), m.Min(2 * k + 1));
+    G3N_UNROLL
+    for (int i = 0; i < 32; i += S::kLanes) {
+      use(64 * k + 32 + i, S::Level(high, S::Shift(S::LoadU8(qs + i), -4)));
     }
   }
 };
 
 template <class S>
-struct Decoder<S, DType::kQ4_K> : BlockDecoder<BlockQ4_K, 256> {
+struct Decoder<S, DType::kQ5_K> : SuperDecoder<BlockQ5_K, 4> {
+  static G3N_INLINE ScaleMins<S, BlockQ5_K> Open(const void* p) {
+    return ScaleMins<S, BlockQ5_K>(p);
+  }
   template <class Use>
-  static G3N_INLINE void Block(const void* p, Use use) {
-    const auto& b = *static_cast<const BlockQ4_K*>(p);
-    const ScaleMins<S> m(b);
-    for (int s = 0; s < 8; s += 2) {
-      const uint8_t* qs = b.qs + 16 * s;
-      const auto low = S::Affine(S::Set1(m.scale[s]), S::Set1(m.min[s]));
-      G3N_UNROLL
-      for (int i = 0; i < 32; i += S::kLanes) use(32 * s + i, S::Level(low, S::LoadU8(qs + i)));
-      const auto high = S::Affine(S::Set1(m.scale[s + 1]), S::Set1(m.min[s + 1]));
-      G3N_UNROLL
-      for (int i = 0; i < 32; i += S::kLanes) {
-        use(32 * s + 32 + i, S::Level(high, S::template ShiftRight<4>(S::LoadU8(qs + i))));
-      }
+  static G3N_INLINE void Piece(const ScaleMins<S, BlockQ5_K>& m, int k, Use use) {
+    G3N_UNROLL
+    for (int j = 0; j < 64; j += S::kLanes) {
+      const int s = 2 * k + j / 32, i = j % 32;
+      const auto low = S::And(S::Shift(S::LoadU8(m.block.qs + 32 * k + i), -4 * (s % 2)), 15);
+      const auto high = S::And(S::Shift(S::LoadU8(m.block.qh + i), 4 - s), 16);
+      use(64 * k + j, S::Fma(m.Scale(s), S::ToFloat(S::Or(low, high)), m.Min(s)));
     }
   }
 };
 
 template <class S>
-struct Decoder<S, DType::kQ5_K> : BlockDecoder<BlockQ5_K, 256> {
-  template <class Use>
-  static G3N_INLINE void Block(const void* p, Use use) {
-    const auto& b = *static_cast<const BlockQ5_K*>(p);
-    const ScaleMins<S> m(b);
-    for (int s = 0; s < 8; ++s) {
-      const auto scale = S::Set1(m.scale[s]), min = S::Set1(m.min[s]);
-      G3N_UNROLL
-      for (int i = 0; i < 32; i += S::kLanes) {
-        const auto low = S::And(S::ShiftRight(S::LoadU8(b.qs + 32 * (s / 2) + i), 4 * (s % 2)), 15);
-        const auto high = S::And(S::ShiftRight(S::LoadU8(b.qh + i), s), 1);
-        const auto q = S::Or(low, S::template ShiftLeft<4>(high));
-        use(32 * s + i, S::Fma(scale, S::ToFloat(q), min));
-      }
-    }
-  }
-};
+struct ScalesQ6_K {
+  const BlockQ6_K& block;
+  alignas(64) float values[16];
 
-template <class S>
-struct Decoder<S, DType::kQ6_K> : BlockDecoder<BlockQ6_K, 256> {
-  template <class Use>
-  static G3N_INLINE void Block(const void* p, Use use) {
-    const auto& b = *static_cast<const BlockQ6_K*>(p);
-    float scale[16];
-    const auto d = S::BroadcastHalf(b.d);
+  explicit G3N_INLINE ScalesQ6_K(const void* p) : block(*static_cast<const BlockQ6_K*>(p)) {
+    const auto d = S::BroadcastHalf(block.d);
+    G3N_UNROLL
     for (int i = 0; i < 16; i += S::kLanes) {
-      S::Store(scale + i, S::Mul(d, S::ToFloat(S::LoadI8(b.scales + i))));
+      S::Store(values + i, S::Mul(d, S::ToFloat(S::LoadI8(block.scales + i))));
     }
-    for (int j = 0; j < 256; j += 32) {
-      const int half = j / 128, k = j % 128 / 32;
-      G3N_UNROLL
-      for (int i = 0; i < 32; i += S::kLanes) {
-        const auto nibbles = S::LoadU8(b.ql + 64 * half + 32 * (k % 2) + i);
-        const auto low = S::And(S::ShiftRight(nibbles, 4 * (k / 2)), 15);
-        const auto high = S::And(S::ShiftRight(S::LoadU8(b.qh + 32 * half + i), 2 * k), 3);
-        const auto q = S::Sub(S::Or(low, S::template ShiftLeft<4>(high)), 32);
-        use(j + i, S::Mul(S::Set1(scale[(j + i) / 16]), S::ToFloat(q)));
-      }
-    }
+    S::KeepInMemory(values);
   }
 };
 
 template <class S>
-struct Decoder<S, DType::kIQ4_XS> : BlockDecoder<BlockIQ4_XS, 256> {
+struct Decoder<S, DType::kQ6_K> : SuperDecoder<BlockQ6_K, 2> {
+  static G3N_INLINE ScalesQ6_K<S> Open(const void* p) { return ScalesQ6_K<S>(p); }
   template <class Use>
-  static G3N_INLINE void Block(const void* p, Use use) {
-    const auto& b = *static_cast<const BlockIQ4_XS*>(p);
-    const float d = HalfToFloat(LoadU16(b.d));
-    for (int s = 0; s < 8; ++s) {
-      const auto scale = S::Set1(d * static_cast<float>(UnpackScale(b, s)));
-      Nibbles32<S>(b.qs + 16 * s, S::Table(scale, kIQ4Values), 32 * s, use);
+  static G3N_INLINE void Piece(const ScalesQ6_K<S>& open, int half, Use use) {
+    const uint8_t* ql = open.block.ql + 64 * half;
+    const uint8_t* qh = open.block.qh + 32 * half;
+    G3N_UNROLL
+    for (int j = 0; j < 128; j += S::kLanes) {
+      const int k = j / 32, i = j % 32;
+      const auto low = S::And(S::Shift(S::LoadU8(ql + 32 * (k % 2) + i), -4 * (k / 2)), 15);
+      const auto high = S::And(S::Shift(S::LoadU8(qh + i), 4 - 2 * k), 48);
+      const auto q = S::Sub(S::Or(low, high), 32);
+      use(128 * half + j, S::Mul(S::Set1(open.values[8 * half + j / 16]), S::ToFloat(q)));
     }
   }
 };
+
+struct ScalesIQ4_XS {
+  const BlockIQ4_XS& block;
+  float values[8];
+
+  explicit G3N_INLINE ScalesIQ4_XS(const void* p) : block(*static_cast<const BlockIQ4_XS*>(p)) {
+    const float d = HalfToFloat(LoadU16(block.d));
+    for (int s = 0; s < 8; ++s) values[s] = d * static_cast<float>(UnpackScale(block, s));
+  }
+};
+
+template <class S>
+struct Decoder<S, DType::kIQ4_XS> : SuperDecoder<BlockIQ4_XS, 8> {
+  static G3N_INLINE ScalesIQ4_XS Open(const void* p) { return ScalesIQ4_XS(p); }
+  template <class Use>
+  static G3N_INLINE void Piece(const ScalesIQ4_XS& open, int k, Use use) {
+    Nibbles32<S>(open.block.qs + 16 * k, S::Table(S::Set1(open.values[k]), kIQ4Values), 32 * k,
+                 use);
+  }
+};
+
+// Every vector of the block at p.
+template <class D, class Use>
+G3N_INLINE void DecodeBlock(const void* p, Use use) {
+  decltype(auto) open = D::Open(p);
+  G3N_UNROLL
+  for (int k = 0; k < D::kPieces; ++k) D::Piece(open, k, use);
+}
 
 // The last n < kLanes values of a row of plain floats, zeros after them.
 template <class S, class D>
@@ -244,7 +269,7 @@ G3N_INLINE typename S::F PartialBlock(const void* p, int64_t n) {
   alignas(64) std::byte padded[D::kBytes] = {};
   std::memcpy(padded, p, static_cast<size_t>(n * (D::kBytes / D::kElements)));
   typename S::F result = S::Zero();
-  D::Block(padded, [&](int, typename S::F v) G3N_LAMBDA { result = v; });
+  D::Piece(padded, 0, [&](int, typename S::F v) G3N_LAMBDA { result = v; });
   return result;
 }
 
@@ -254,7 +279,7 @@ void Dequantize(const std::byte* src, float* dst, int64_t n) {
   using D = Decoder<S, kType>;
   int64_t i = 0;
   for (; i + D::kElements <= n; i += D::kElements, src += D::kBytes) {
-    D::Block(src, [&](int j, typename S::F v) G3N_LAMBDA { S::Store(dst + i + j, v); });
+    DecodeBlock<D>(src, [&](int j, typename S::F v) G3N_LAMBDA { S::Store(dst + i + j, v); });
   }
   if constexpr (D::kPlain) {
     if (i < n) S::StoreN(dst + i, PartialBlock<S, D>(src, n - i), n - i);

@@ -4,6 +4,8 @@
 // whichever way computed it.
 #pragma once
 
+#include <utility>
+
 #include "kernels/kernel_table.h"
 #include "kernels/simd/common.h"
 #include "kernels/simd/decode.h"
@@ -62,36 +64,75 @@ G3N_INLINE void StoreSums(float* y, typename S::F4 sums, int64_t count, bool add
   for (int64_t i = 0; i < count; ++i) y[i] = add ? y[i] + part[i] : part[i];
 }
 
-// One token: each weight is decoded in registers, multiplied and forgotten. Bound by reading the
-// weights.
-template <class S, DType kType>
-void LinearOne(const Matrix& w, int64_t row_begin, int64_t row_end, const float* x, float* y) {
+// acc[t][i] += the block at src[i] times x_t, for kTokens tokens, and src[i] to the next block. The
+// rows take turns at each piece, so that a row's dependent sums overlap with the other rows'
+// decoding.
+template <class S, class D, int kTokens, size_t... kRow>
+G3N_INLINE void MultiplyBlocks(const std::byte* (&src)[kTileRows], const float* x, int64_t x_stride,
+                               typename S::F (&acc)[kTokens][kTileRows],
+                               std::index_sequence<kRow...>) {
+  decltype(D::Open(src[0])) open[] = {D::Open(src[kRow])...};
+  G3N_UNROLL
+  for (int k = 0; k < D::kPieces; ++k) {
+    G3N_UNROLL
+    for (int i = 0; i < kTileRows; ++i) {
+      D::Piece(open[i], k, [&](int j, typename S::F v) G3N_LAMBDA {
+        G3N_UNROLL
+        for (int t = 0; t < kTokens; ++t)
+          acc[t][i] = S::Fma(v, S::Load(x + t * x_stride + j), acc[t][i]);
+      });
+    }
+  }
+  for (int i = 0; i < kTileRows; ++i) src[i] += D::kBytes;
+}
+
+// A few tokens: each weight is decoded in registers, multiplied and forgotten. Bound by reading the
+// weights, so the rows that are side by side come from the four quarters of the range: four long
+// runs through memory, which the processor prefetches twice as fast as many short ones.
+template <class S, DType kType, int kTokens>
+void LinearFew(const Matrix& w, int64_t row_begin, int64_t row_end, const ConstView& x,
+               const View& y) {
   using F = typename S::F;
   using D = Decoder<S, kType>;
-  for (int64_t r = row_begin; r < row_end; r += kTileRows) {
+  const int64_t stripe = (row_end - row_begin + kTileRows - 1) / kTileRows;
+  for (int64_t r = row_begin; r < row_begin + stripe; ++r) {
+    int64_t row[kTileRows];
     const std::byte* src[kTileRows];
-    for (int i = 0; i < kTileRows; ++i) src[i] = w.row(Min(r + i, row_end - 1));
+    for (int i = 0; i < kTileRows; ++i) {
+      row[i] = Min(r + i * stripe, row_end - 1);
+      src[i] = w.row(row[i]);
+    }
+    float sums[kTokens][kTileRows] = {};
     for (int64_t slab = 0; slab < w.cols; slab += kSlab) {
       const int64_t end = Min(slab + kSlab, w.cols);
-      F acc[kTileRows] = {S::Zero(), S::Zero(), S::Zero(), S::Zero()};
+      F acc[kTokens][kTileRows];
+      G3N_UNROLL
+      for (int t = 0; t < kTokens; ++t) {
+        G3N_UNROLL
+        for (int i = 0; i < kTileRows; ++i) acc[t][i] = S::Zero();
+      }
       int64_t c = slab;
       for (; c + D::kElements <= end; c += D::kElements) {
-        G3N_UNROLL
-        for (int i = 0; i < kTileRows; ++i) {
-          D::Block(src[i],
-                   [&](int j, F v) G3N_LAMBDA { acc[i] = S::Fma(v, S::Load(x + c + j), acc[i]); });
-          src[i] += D::kBytes;
-        }
+        MultiplyBlocks<S, D>(src, x.data + c, x.stride, acc, std::make_index_sequence<kTileRows>());
       }
       if constexpr (D::kPlain) {
         if (c < end) {
           G3N_UNROLL
           for (int i = 0; i < kTileRows; ++i) {
-            acc[i] = S::Fma(PartialBlock<S, D>(src[i], end - c), S::LoadN(x + c, end - c), acc[i]);
+            const F v = PartialBlock<S, D>(src[i], end - c);
+            G3N_UNROLL
+            for (int t = 0; t < kTokens; ++t)
+              acc[t][i] = S::Fma(v, S::LoadN(x.row(t) + c, end - c), acc[t][i]);
           }
         }
       }
-      StoreSums<S>(y + r, S::Reduce4(acc[0], acc[1], acc[2], acc[3]), row_end - r, slab > 0);
+      for (int t = 0; t < kTokens; ++t) {
+        StoreSums<S>(sums[t], S::Reduce4(acc[t][0], acc[t][1], acc[t][2], acc[t][3]), kTileRows,
+                     slab > 0);
+      }
+    }
+    for (int t = 0; t < kTokens; ++t) {
+      for (int i = 0; i < kTileRows; ++i) y.row(t)[row[i]] = sums[t][i];
     }
   }
 }
@@ -137,14 +178,31 @@ void TileRowBlock(int64_t tokens, const float* weights, int64_t rows, const floa
   }
 }
 
+// Columns slab .. slab + n of x, rows kSlab floats apart, zeros up to a whole vector.
+template <class S>
+G3N_INLINE void CopySlab(const ConstView& x, int64_t slab, int64_t n, float* dst) {
+  for (int64_t t = 0; t < x.rows; ++t, dst += kSlab) {
+    const float* src = x.row(t) + slab;
+    int64_t c = 0;
+    for (; c + S::kLanes <= n; c += S::kLanes) S::Store(dst + c, S::Load(src + c));
+    if (c < n) S::Store(dst + c, S::LoadN(src + c, n - c));
+  }
+}
+
+template <class D>
+G3N_INLINE const std::byte* SlabStart(const Matrix& w, int64_t row, int64_t slab) {
+  return w.row(row) + slab / D::kElements * D::kBytes;
+}
+
 // Many tokens: a block of rows x one slab is decoded to memory that stays in the second-level
 // cache, a few tokens' slab is copied to memory that stays in the first, and the two are multiplied
-// in register tiles.
+// in register tiles. While a block is decoded the next one is fetched, to arrive during the
+// multiplication.
 template <class S, DType kType>
 void LinearMany(const Matrix& w, int64_t row_begin, int64_t row_end, const ConstView& x,
                 const View& y) {
   using D = Decoder<S, kType>;
-  constexpr int64_t kBlockRows = 32;
+  constexpr int64_t kBlockRows = 32, kSlabBytes = kSlab / D::kElements * D::kBytes;
   alignas(64) float weights[kBlockRows * kSlab];  // 64 KB
   alignas(64) float tokens[S::kTileTokens * kSlab];
   const int64_t tiles = (x.rows + S::kTileTokens - 1) / S::kTileTokens;
@@ -152,20 +210,19 @@ void LinearMany(const Matrix& w, int64_t row_begin, int64_t row_end, const Const
     const int64_t rows = Min(kBlockRows, row_end - r);
     for (int64_t slab = 0; slab < w.cols; slab += kSlab) {
       const int64_t n = Min(kSlab, w.cols - slab), padded = RoundUp(n, S::kLanes);
+      const bool last_slab = slab + kSlab >= w.cols;
       for (int64_t i = 0; i < rows; ++i) {
+        const std::byte* next = nullptr;
+        if (!last_slab) next = SlabStart<D>(w, r + i, slab + kSlab);
+        if (last_slab && r + kBlockRows + i < row_end) next = w.row(r + kBlockRows + i);
+        for (int64_t b = 0; next != nullptr && b < kSlabBytes; b += 64) S::Prefetch(next + b);
         float* row = weights + i * kSlab;
         if (padded > n) S::Store(row + padded - S::kLanes, S::Zero());
-        Dequantize<S, kType>(w.row(r + i) + slab / D::kElements * D::kBytes, row, n);
+        Dequantize<S, kType>(SlabStart<D>(w, r + i, slab), row, n);
       }
       for (int64_t tile = 0; tile < tiles; ++tile) {
         const int64_t t = x.rows * tile / tiles, count = x.rows * (tile + 1) / tiles - t;
-        for (int64_t i = 0; i < count; ++i) {
-          const float* src = x.row(t + i) + slab;
-          float* dst = tokens + i * kSlab;
-          int64_t c = 0;
-          for (; c + S::kLanes <= n; c += S::kLanes) S::Store(dst + c, S::Load(src + c));
-          if (c < n) S::Store(dst + c, S::LoadN(src + c, n - c));
-        }
+        CopySlab<S>(x.Rows(t, count), slab, n, tokens);
         TileRowBlock<S>(count, weights, rows, tokens, padded, y.row(t) + r, y.stride, slab > 0);
       }
     }
@@ -175,7 +232,13 @@ void LinearMany(const Matrix& w, int64_t row_begin, int64_t row_end, const Const
 template <class S, DType kType>
 void Linear(const Matrix& w, int64_t row_begin, int64_t row_end, const ConstView& x,
             const View& y) {
-  if (x.rows == 1) return LinearOne<S, kType>(w, row_begin, row_end, x.row(0), y.row(0));
+  if (row_begin >= row_end) return;
+  if (x.rows == 1) return LinearFew<S, kType, 1>(w, row_begin, row_end, x, y);
+  if (x.rows == 2) return LinearFew<S, kType, 2>(w, row_begin, row_end, x, y);
+  if constexpr (S::kFewTokens >= 4) {
+    if (x.rows == 3) return LinearFew<S, kType, 3>(w, row_begin, row_end, x, y);
+    if (x.rows == 4) return LinearFew<S, kType, 4>(w, row_begin, row_end, x, y);
+  }
   LinearMany<S, kType>(w, row_begin, row_end, x, y);
 }
 
