@@ -97,7 +97,11 @@ class Answer {
   void Flush() {
     if (stop_.stopped()) return;
     std::string rest;
-    if (!stop_.Push(decoder_.Finish(), rest)) stop_.Finish(rest);
+    if (stop_.Push(decoder_.Finish(), rest)) {
+      result.reason = StopReason::kStopString;
+    } else {
+      stop_.Finish(rest);
+    }
     if (rest.empty()) return;
     result.text += rest;
     if (!on_token_ || result.reason == StopReason::kCancelled) return;

@@ -17,7 +17,8 @@
 
 namespace gemma3n {
 
-// A tokenizer.json of special tokens and bytes: ids 6 .. 261 are <0x00> .. <0xFF>.
+// A tokenizer.json of special tokens and bytes: ids 6 .. 261 are <0x00> .. <0xFF>, 262 the space,
+// 263 and 264 the letters a and b.
 inline std::string ByteTokenizerJson() {
   const char* special[] = {"<pad>", "<eos>", "<bos>", "<unk>", "<start_of_turn>", "<end_of_turn>"};
   std::string vocab, added;
@@ -32,8 +33,9 @@ inline std::string ByteTokenizerJson() {
   for (int byte = 0; byte < 256; ++byte) {
     vocab +=
         std::string("\"<0x") + hex[byte / 16] + hex[byte % 16] + ">\":" + std::to_string(6 + byte);
-    if (byte < 255) vocab += ",";
+    vocab += ",";
   }
+  vocab += R"("▁":262,"a":263,"b":264)";
   return R"({"version":"1.0","truncation":null,"padding":null,"added_tokens":[)" + added +
          R"(],"normalizer":{"type":"Replace","pattern":{"String":" "},"content":"▁"},"pre_tokenizer":{"type":"Split",)"
          R"("pattern":{"String":" "},"behavior":"MergedWithPrevious","invert":false},"post_processor":null,)"
