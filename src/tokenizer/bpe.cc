@@ -139,10 +139,10 @@ Result<Bpe> Bpe::FromScores(const Vocabulary& vocabulary, const std::string& nam
   std::vector<TokenId> longer;  // normal pieces of two characters or more
   for (TokenId id = 0; id < vocabulary.size(); ++id) {
     const auto& piece = vocabulary[id];
-    if (piece.type != PieceType::kNormal || piece.text.empty()) continue;
     if (!IsValidUtf8(piece.text)) {
       return Error(StatusCode::kCorruptFile, "{}: piece {} is not valid UTF-8", name, id);
     }
+    if (piece.type != PieceType::kNormal || piece.text.empty()) continue;
     if (!std::isfinite(piece.score)) {
       return Error(StatusCode::kCorruptFile, "{}: piece {} has score {}, expected a finite number",
                    name, id, piece.score);

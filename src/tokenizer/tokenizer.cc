@@ -85,16 +85,4 @@ std::optional<TokenId> Tokenizer::eos() const { return impl_->eos; }
 void Tokenizer::SetBos(std::optional<TokenId> id) { impl_->bos = id; }
 void Tokenizer::SetEos(std::optional<TokenId> id) { impl_->eos = id; }
 
-std::vector<Tokenizer::Piece> Tokenizer::GgufPieces() const {
-  std::vector<Piece> out = pieces();
-  for (size_t id = 0; id < out.size(); ++id) {
-    Piece& piece = out[id];
-    if (piece.text.empty()) piece = {fmt::format("[PAD{}]", id), -1000, PieceType::kUnused};
-    if (piece.type == PieceType::kNormal || piece.type == PieceType::kByte) continue;
-    piece.score = -1000;
-    if (piece.type == PieceType::kUserDefined) piece.text = SpacesFromMarks(piece.text);
-  }
-  return out;
-}
-
 }  // namespace gemma3n

@@ -65,19 +65,23 @@ class Tokenizer {
   // space); TokenBytes gives back any bytes.
   std::string Decode(std::span<const TokenId> ids, bool skip_special = true) const;
 
-  int64_t vocab_size() const;  // highest id + 1
-  std::string_view TokenText(
-      TokenId id) const;  // the piece as stored ("\u2581the"); "" for unknown ids
-  std::string TokenBytes(
-      TokenId id) const;             // what it adds to the output: bytes, spaces; "" for control
-  bool IsSpecial(TokenId id) const;  // control or added special token
+  // Highest id + 1.
+  int64_t vocab_size() const;
+  // The piece as stored ("\u2581the"); "" for unknown ids.
+  std::string_view TokenText(TokenId id) const;
+  // What it adds to the output: bytes, with spaces for U+2581; "" for special tokens.
+  std::string TokenBytes(TokenId id) const;
+  // Control piece (added special tokens are such), or <unk>.
+  bool IsSpecial(TokenId id) const;
   std::optional<TokenId> Find(std::string_view piece) const;
-  const std::vector<Piece>& pieces() const;  // for writing a GGUF
-  std::vector<Piece> GgufPieces()
-      const;  // pieces() in llama.cpp's spelling, undone by FromGgufPieces
+  // By id; ids without a piece have an empty text. Scores of a tokenizer.json follow from its
+  // merges.
+  const std::vector<Piece>& pieces() const;
+
   std::optional<TokenId> bos() const;
   std::optional<TokenId> eos() const;
-  void SetBos(std::optional<TokenId> id);  // for files that declare them elsewhere (GGUF metadata)
+  // For files that declare them elsewhere (GGUF metadata).
+  void SetBos(std::optional<TokenId> id);
   void SetEos(std::optional<TokenId> id);
 
  private:

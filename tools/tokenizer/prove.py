@@ -171,14 +171,24 @@ def main():
     report.compare('tokenizer.json: decode(encode(x)) = x', texts, [r['text'] for r in back],
                    [t.replace('\u2581', ' ') for t in texts])
 
-    differ = [i for i in range(len(texts)) if json_ids[i] != model_ids[i]]
-    runs = [i for i in differ if re.search('[ \u2581]{32}', texts[i])]
-    marks = [i for i in differ if i not in set(runs) and '\u2581' in texts[i]]
-    news = [i for i in differ if i not in set(runs) | set(marks) and any(t in texts[i] for t in set(added) - set(specials))]
-    print(f'tokenizer.json and tokenizer.model differ on {len(differ)} strings: {len(runs)} have runs of more than 31 '
-          f'spaces, {len(marks)} others U+2581 itself, {len(news)} others tokens that only the json has')
-    for i in differ[:3] + [i for i in differ if i not in set(runs) | set(marks) | set(news)][:5]:
-        print(f'   {texts[i][:160]!r}\n      json  {json_ids[i][:40]}\n      model {model_ids[i][:40]}')
+    only_json = set(added) - {p.piece for p in proto.pieces}
+
+    def why(text):
+        if any(t in text for t in only_json):
+            return 'tokens that only the json has'
+        if '\u2581' in text:
+            return 'U+2581 in the text'
+        return 'runs of more than 31 spaces' if ' ' * 32 in text else 'unexplained'
+
+    differ = collections.defaultdict(list)
+    for i in range(len(texts)):
+        if json_ids[i] != model_ids[i]:
+            differ[why(texts[i])].append(i)
+    print(f'tokenizer.json and tokenizer.model differ on {sum(map(len, differ.values()))} strings: '
+          + ', '.join(f'{len(found)} with {reason}' for reason, found in differ.items()))
+    for reason, found in differ.items():
+        i = min(found, key=lambda k: len(texts[k]))
+        print(f'   {reason}: {texts[i][:160]!r}\n      json  {json_ids[i][:40]}\n      model {model_ids[i][:40]}')
     sys.exit(report.failed)
 
 
