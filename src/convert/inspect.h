@@ -32,6 +32,7 @@ struct Inspection {
   std::string missing;  // the first tensor that the text model lacks, as a sentence; empty: none
 
   std::optional<int64_t> tokenizer_pieces;  // unset: no tokenizer was given
+  std::string tokenizer_problem;            // why there is none, where the caller knows
   std::string chat_template;                // "own", "none", or why it cannot be read
 
   // Bytes. Weights that every token touches stay resident; of the per-layer table single rows are

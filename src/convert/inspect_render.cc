@@ -94,7 +94,9 @@ std::string InspectionText(const Inspection& i) {
   if (i.other.tensors > 0) out.Add("not known", Tower(i.other));
   for (const std::string& name : i.unknown) out.Add("not readable", name);
   out.Add("missing", i.missing);
-  out.Add("tokenizer", i.tokenizer_pieces ? fmt::format("{} pieces", *i.tokenizer_pieces) : "none");
+  out.Add("tokenizer", i.tokenizer_pieces            ? fmt::format("{} pieces", *i.tokenizer_pieces)
+                       : i.tokenizer_problem.empty() ? "none"
+                                                     : i.tokenizer_problem);
   out.Add("chat template",
           i.chat_template == "none" ? "none (the built-in one is used)" : i.chat_template);
   out.Gap();
@@ -144,6 +146,7 @@ std::string InspectionJson(const Inspection& i) {
       {"not_readable", i.unknown},
       {"missing", i.missing.empty() ? json() : json(i.missing)},
       {"tokenizer_pieces", i.tokenizer_pieces ? json(*i.tokenizer_pieces) : json()},
+      {"tokenizer_problem", i.tokenizer_problem},
       {"chat_template", i.chat_template},
       {"memory",
        {{"resident_weights", i.resident_weights},
