@@ -77,6 +77,24 @@ def stage_evaluate(args):
     evaluate.run()
 
 
+def stage_card(args):
+    from . import card
+
+    card.write()
+
+
+def stage_reference(args):
+    from . import config, reference
+
+    reference.write(args.folder or config.WORK / "reference", count=int(args.names[0]) if args.names else 500)
+
+
+def stage_examples(args):
+    from . import config, reference
+
+    reference.examples(args.folder or config.WORK / "examples")
+
+
 def stage_all(args):
     from . import pipeline
 
@@ -99,9 +117,9 @@ def main():
         os.execv(sys.executable, [sys.executable, "-m", "tiny", *sys.argv[1:]])
     parser = argparse.ArgumentParser(prog="python -m tiny", description=__doc__)
     parser.add_argument("stage", choices=list(STAGES))
-    parser.add_argument("names", nargs="*", help="freeze, cache: only these towers (vision, audio)")
+    parser.add_argument("names", nargs="*", help="freeze, cache: only these towers (vision, audio); reference: how many prompts")
     parser.add_argument("--limit", type=float, help="stop (saved, resumable) after this many seconds")
-    parser.add_argument("--folder", help="another state folder, for trials")
+    parser.add_argument("--folder", help="another state folder, for trials; reference, examples: where to write")
     parser.add_argument("--adamw", action="store_true", help="vision: AdamW only, for comparison")
     args = parser.parse_args()
     STAGES[args.stage](args)

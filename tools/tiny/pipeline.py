@@ -71,5 +71,5 @@ def run():
         t.join()
     if failures:
         raise SystemExit(f"a stage failed, see its log: {failures[0]}")
-    for words in (["export"], ["evaluate"], ["plot"]):
+    for words in (["export"], ["evaluate"], ["card"], ["plot"]):
         stage(*words)

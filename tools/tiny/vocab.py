@@ -22,7 +22,7 @@ TAGS = [
     for slash in ("", "/")
 ][:70]
 
-CHAT_TEMPLATE = """{{ bos_token }}
+CHAT_TEMPLATE = r"""{{ bos_token }}
 {%- if messages[0]['role'] == 'system' -%}
     {%- if messages[0]['content'] is string -%}
         {%- set first_user_prefix = messages[0]['content'] + '\n\n' -%}

@@ -1,0 +1,66 @@
+"""Stage `card`: the checkpoint's README.md, with the accuracies of the last evaluation."""
+
+import json
+
+from . import config
+
+TEXT = """---
+license: apache-2.0
+pipeline_tag: image-text-to-text
+tags: [gemma3n, test-model]
+---
+# A tiny Gemma 3n
+
+{parameters:.1f} million parameters in bfloat16 ({megabytes:.0f} MB): the architecture of Gemma 3n without a change
+(`Gemma3nForConditionalGeneration`), trained from scratch on two CPU cores by `tools/tiny`. It shares no weight and no data
+with Google's Gemma 3n. It exists so that a program that runs Gemma 3n can be tried, tested and measured without the real weights.
+
+**What it can do.** Answer, in the few forms that it was trained on: copying, small sums, sorting, counting and looking up
+facts; naming coloured shapes and reading numbers of up to two digits in 256 x 256 pictures; writing down one to four of 38 English
+words spoken by espeak-ng; both together; and short videos with a counter and a voice (frames as pictures after their time, `00:02`).
+
+**What it cannot do.** Anything else. It knows eight colours (red, orange, yellow, green, cyan, blue, purple, pink), six shapes
+(circle, square, triangle, star, cross, ring) and these spoken words: {words}. Other questions get nonsense, real voices mostly too.
+
+**Structure.** {layers} layers, hidden size {hidden}, sliding window {window}, two full-attention layers that own K/V, three layers that
+share them; MLP widths {widths}, activation sparsity 0.95 in the first three. The first half of every MLP is a model of its own (MatFormer).
+
+**Exact answers** of transformers' greedy `generate()`, weights as stored, float32 arithmetic, on data made after training;
+"new" means fonts and voices that training never saw.
+
+| data | n | full width | half width |
+|---|---|---|---|
+{rows}
+
+How it was trained, and the curves: `tools/tiny/README.md`.
+"""
+
+
+def write():
+    from safetensors import safe_open
+
+    from . import speech
+
+    report = json.loads((config.WORK / "evaluation.json").read_text())
+    exact = report["exact"]
+    rows = []
+    for name in [k.removesuffix("_full") for k in exact if k.endswith("_full")]:
+        kind = name.removesuffix("_new")
+        n = report["counts"][kind]
+        label = kind + (", new" if name.endswith("_new") else "")
+        rows.append(f"| {label} | {n} | {100 * exact[name + '_full']:.0f} % | {100 * exact[name + '_half']:.0f} % |")
+    weights = config.EXPORT / "model.safetensors"
+    with safe_open(weights, "pt") as f:
+        count = sum(f.get_tensor(k).numel() for k in f.keys())
+    text = TEXT.format(
+        parameters=count / 1e6,
+        megabytes=weights.stat().st_size / 1e6,
+        words=", ".join(speech.WORDS),
+        layers=len(config.LAYER_TYPES),
+        hidden=config.HIDDEN,
+        window=config.WINDOW,
+        widths=", ".join(map(str, config.WIDTHS)),
+        rows="\n".join(rows),
+    )
+    (config.EXPORT / "README.md").write_text(text)
+    print(config.EXPORT / "README.md")
