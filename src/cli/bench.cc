@@ -5,6 +5,7 @@
 #include <random>
 
 #include "cli/command.h"
+#include "cli/help.h"
 #include "cli/interrupt.h"
 #include "cli/model_options.h"
 #include "cli/terminal.h"
@@ -24,14 +25,21 @@ struct Figures {
   std::vector<double> prefill_seconds, first_token_seconds, decode_seconds;
 };
 
-// Ordinary words at random: special tokens would end or bend the run.
-std::vector<int32_t> RandomPrompt(const Engine& engine, int64_t count, uint64_t seed) {
+// Ordinary words at random: special tokens would end or bend the run. Without a tokenizer, any ids
+// past the first few, which are special.
+Result<std::vector<int32_t>> RandomPrompt(const Engine& engine, int64_t count, uint64_t seed) {
+  const bool words = engine.info().has_tokenizer;
+  std::vector<int32_t> ids;
+  if (words) {
+    G3N_ASSIGN_OR_RETURN(ids, engine.Tokenize("", true));
+  }
   std::mt19937_64 random(seed);
-  std::vector<int32_t> ids = engine.Tokenize("", true);
   const auto vocab = static_cast<uint64_t>(engine.info().vocab_size);
-  for (int tries = 0; static_cast<int64_t>(ids.size()) < count;) {
-    const int32_t id[] = {static_cast<int32_t>(random() % vocab)};
-    if (engine.Detokenize(id).empty() && ++tries < 1000000) continue;
+  constexpr uint64_t kSpecial = 4;
+  for (int refused = 0; static_cast<int64_t>(ids.size()) < count;) {
+    const int32_t id[] = {static_cast<int32_t>(kSpecial + random() % (vocab - kSpecial))};
+    // A vocabulary of nothing but special tokens must not hang here.
+    if (words && engine.Detokenize(id).empty() && ++refused < 1000000) continue;
     ids.push_back(id[0]);
   }
   ids.resize(static_cast<size_t>(count));
@@ -55,8 +63,8 @@ Result<Figures> Measure(const Engine& engine, Session& session, const BenchOptio
   for (int64_t i = 0; i < total; ++i) {
     progress.Count(i, total);
     session.Reset();
-    const auto prompt =
-        RandomPrompt(engine, options.prompt_tokens, options.seed + static_cast<uint64_t>(i));
+    G3N_ASSIGN_OR_RETURN(const auto prompt, RandomPrompt(engine, options.prompt_tokens,
+                                                         options.seed + static_cast<uint64_t>(i)));
     G3N_ASSIGN_OR_RETURN(const auto result, session.Generate(prompt, Greedy(options.gen_tokens),
                                                              stop_on_interrupt, stop_prefill));
     if (Interrupted()) return Status(StatusCode::kCancelled, "interrupted");
@@ -142,7 +150,7 @@ Command MakeBenchCommand(CLI::App& root) {
   const auto number = [&](const char* flag, int64_t& field, const char* help, int64_t low) {
     app->add_option(flag, field, help)
         ->type_name("N")
-        ->check(CLI::Range(low, int64_t{1} << 24))
+        ->check(NumberBetween(static_cast<double>(low), 1 << 24, true))
         ->capture_default_str()
         ->group("Measurement");
   };

@@ -56,9 +56,7 @@ class Chat {
     for (;;) {
       std::string text;
       const auto event = ReadMessage(text);
-      if (event == LineReader::Event::kEnd)
-        return failed_ ? Error(StatusCode::kInvalidArgument, "not every message was answered")
-                       : OkStatus();
+      if (event == LineReader::Event::kEnd) return OkStatus();
       if (event == LineReader::Event::kInterrupted) {
         if (!interactive_ || InterruptExitCode() != kCtrlC)
           return Status(StatusCode::kCancelled, "interrupted");
@@ -69,7 +67,7 @@ class Chat {
       if (trimmed.empty()) continue;
       if (trimmed.starts_with('/') && !trimmed.starts_with("//")) {
         if (trimmed == "/exit" || trimmed == "/quit") return OkStatus();
-        RunCommand(trimmed);
+        G3N_RETURN_IF_ERROR(RunCommand(trimmed));
         continue;
       }
       if (trimmed.starts_with("//")) text.erase(text.find('/'), 1);
@@ -116,7 +114,7 @@ class Chat {
     }
   }
 
-  void RunCommand(std::string_view command) {
+  Status RunCommand(std::string_view command) {
     const size_t space = command.find_first_of(" \t");
     const std::string_view name = command.substr(0, space);
     const std::string file(space == std::string_view::npos ? "" : Trim(command.substr(space)));
@@ -129,20 +127,26 @@ class Chat {
     } else if (name == "/stats") {
       ShowStats();
     } else if (name == "/save" || name == "/load") {
-      if (file.empty()) return Complain(fmt::format("{}: expected a file name after it", name));
+      if (file.empty())
+        return Complain(
+            Error(StatusCode::kInvalidArgument, "{}: expected a file name after it", name));
       const bool save = name == "/save";
       const Status done = save ? conversation_.Save(file) : conversation_.Load(file);
-      if (!done.ok()) return Complain(done.message());
+      if (!done.ok()) return Complain(done);
       fmt::print(stderr, "{} {} turns {} {}\n", save ? "saved" : "loaded", conversation_.turns(),
                  save ? "to" : "from", file);
     } else {
-      Complain(fmt::format("{}: no such command; /help lists them", name));
+      return Complain(
+          Error(StatusCode::kInvalidArgument, "{}: no such command; /help lists them", name));
     }
+    return OkStatus();
   }
 
-  void Complain(const std::string& message) {
-    fmt::print(stderr, "gemma3n: {}\n", message);
-    failed_ = failed_ || !interactive_;
+  // A person is told and goes on; a script ends with the first message that was not answered.
+  Status Complain(const Status& status) {
+    if (!interactive_) return status;
+    fmt::print(stderr, "gemma3n: {}\n", status.message());
+    return OkStatus();
   }
 
   void ShowStats() const {
@@ -153,15 +157,9 @@ class Chat {
 
   // Errors: only those that end the conversation.
   Status Answer(const std::string& text) {
-    if (const Status utf8 = CheckUtf8(text, "message"); !utf8.ok()) {
-      Complain(utf8.message());
-      return OkStatus();
-    }
+    if (const Status utf8 = CheckUtf8(text, "message"); !utf8.ok()) return Complain(utf8);
     const auto prompt = conversation_.PromptWith(text);
-    if (!prompt.ok()) {
-      Complain(prompt.status().message());
-      return OkStatus();
-    }
+    if (!prompt.ok()) return Complain(prompt.status());
     Progress progress("reading");
     Status written;
     const auto on_token = [&](const TokenEvent& event) {
@@ -191,8 +189,8 @@ class Chat {
     }
     if (!result.ok()) {
       const bool full = result.status().code() == StatusCode::kOutOfRange;
-      Complain(result.status().message() + (full ? "; /reset begins anew" : ""));
-      return OkStatus();
+      return Complain(Status(result.status().code(),
+                             result.status().message() + (full ? "; /reset begins anew" : "")));
     }
     G3N_RETURN_IF_ERROR(WriteStdout("\n"));
     if (stopped) fmt::print(stderr, "(stopped)\n");
@@ -211,7 +209,6 @@ class Chat {
   const bool interactive_;
   Conversation conversation_;
   std::optional<GenerationResult> last_;
-  bool failed_ = false;  // something in a piped conversation went wrong
 };
 
 Status Run(ChatOptions options) {

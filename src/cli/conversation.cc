@@ -32,7 +32,8 @@ Result<std::vector<int32_t>> Conversation::PromptWith(const std::string& user) c
   G3N_ASSIGN_OR_RETURN(const std::string text, engine_.RenderChat(messages));
   if (!text.starts_with(ids_text_)) return whole;  // the template changed what was said
   std::vector<int32_t> ids = ids_;
-  const auto rest = engine_.Tokenize(std::string_view(text).substr(ids_text_.size()), false);
+  G3N_ASSIGN_OR_RETURN(const auto rest,
+                       engine_.Tokenize(std::string_view(text).substr(ids_text_.size()), false));
   ids.insert(ids.end(), rest.begin(), rest.end());
   return ids;
 }
@@ -72,7 +73,7 @@ Status Conversation::Load(const std::string& path) {
                  "{}: expected a conversation ({{\"messages\": [...]}}), found {}", path, what);
   };
   if (!list.is_array())
-    return bad(json.is_discarded() ? "text that is not JSON" : json.type_name());
+    return bad(json.is_discarded() ? "text that is not JSON" : list.type_name());
   std::vector<Message> messages;
   for (const Json& item : list) {
     const bool good = item.is_object() && item.contains("role") && item["role"].is_string() &&

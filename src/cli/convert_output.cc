@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "cli/help.h"
 #include "cli/interrupt.h"
 #include "cli/terminal.h"
 #include "cli/text_input.h"
@@ -69,7 +70,7 @@ void AddSourceOptions(CLI::App& app, SourceOptions& options, const char* output_
   app.add_option("-t,--threads", options.threads,
                  "Threads to compute with (default: the physical cores)")
       ->type_name("N")
-      ->check(CLI::Range(1, 1024));
+      ->check(NumberBetween(1, 1024, true));
   AddSizeOptions(app, options.size);
 }
 

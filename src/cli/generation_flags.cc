@@ -3,6 +3,7 @@
 #include <charconv>
 #include <type_traits>
 
+#include "cli/help.h"
 #include "cli/terminal.h"
 #include "gemma3n/option_table.h"
 
@@ -39,6 +40,11 @@ CLI::Option* AddBias(CLI::App& app, const char* flag, std::map<int32_t, float>& 
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
+template <typename Field>
+constexpr bool IsWhole =
+    std::is_integral_v<Field> || std::is_same_v<Field, std::optional<int>> ||
+    std::is_same_v<Field, std::optional<uint64_t>> || std::is_same_v<Field, std::vector<int32_t>>;
+
 // One flag; the type of the field decides how its value is read.
 template <typename Field>
 CLI::Option* AddOption(CLI::App& app, const GenerationOptionSpec& spec, Field& field) {
@@ -54,9 +60,10 @@ CLI::Option* AddOption(CLI::App& app, const GenerationOptionSpec& spec, Field& f
     return app.add_option(spec.flag, field)
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->check(CLI::Range(spec.min, spec.max));
+        ->check(NumberBetween(spec.min, spec.max, IsWhole<Field>));
   } else {
-    return app.add_option(spec.flag, field)->check(CLI::Range(spec.min, spec.max));
+    return app.add_option(spec.flag, field)
+        ->check(NumberBetween(spec.min, spec.max, IsWhole<Field>));
   }
 }
 

@@ -70,24 +70,32 @@ Status Run(const LogitsOptions& options) {
 Command MakeLogitsCommand(CLI::App& root) {
   auto options = std::make_shared<LogitsOptions>();
   CLI::App* app = root.add_subcommand("logits", "Write every position's logits to a NumPy file");
-  auto* input = app->add_option_group("Input", "One of these");
-  input
-      ->add_option("--tokens", options->tokens_file,
-                   "A file with one JSON array of token ids, as they are; - for stdin")
-      ->type_name("FILE.json");
-  input
-      ->add_option("-p,--prompt", options->prompt,
-                   "Plain text with <bos> in front; @FILE reads a file, - stdin")
-      ->type_name("TEXT|@FILE|-");
-  input->require_option(1);
-  app->add_flag("--chat", options->chat, "Render --prompt with the chat template")->group("Prompt");
+  auto* tokens =
+      app->add_option(
+             "--tokens", options->tokens_file,
+             "A file with one JSON array of token ids, taken as they are; - for standard input")
+          ->type_name("FILE.json")
+          ->group("Input");
+  auto* prompt =
+      app->add_option("-p,--prompt", options->prompt,
+                      "Plain text, with <bos> in front; @FILE reads a file, - standard input")
+          ->type_name("TEXT|@FILE|-")
+          ->group("Input");
+  app->add_flag("--chat", options->chat, "Render --prompt with the chat template")
+      ->needs(prompt)
+      ->group("Input");
   app->add_flag("--no-bos", options->no_bos, "Do not put <bos> in front of --prompt")
-      ->group("Prompt");
+      ->needs(prompt)
+      ->group("Input");
   app->add_option("-o,--output", options->output,
                   "The file to write: float32 [positions, vocabulary]; - for stdout")
       ->type_name("OUT.npy")
       ->required()
       ->group("Output");
+  app->callback([tokens, prompt] {
+    if (tokens->count() + prompt->count() != 1)
+      throw CLI::ValidationError("logits", "expected --tokens or --prompt");
+  });
   AddModelOptions(*app, options->model);
   AddChatTemplateOption(*app, options->model);
   app->footer(

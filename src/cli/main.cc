@@ -8,6 +8,7 @@
 #include <new>
 
 #include "cli/command.h"
+#include "cli/help.h"
 #include "cli/interrupt.h"
 #include "gemma3n/version.h"
 
@@ -59,7 +60,7 @@ int Main(int argc, char** argv) {
                "gemma3n");
   app.set_version_flag("--version", "gemma3n " GEMMA3N_VERSION);
   app.footer(kExamples);
-  app.get_formatter()->column_width(34);
+  app.formatter(MakeHelpFormatter());
   app.require_subcommand(0, 1);  // none is met below, with the whole help
   const Command commands[] = {
       MakeRunCommand(app),        MakeChatCommand(app),     MakeLogitsCommand(app),

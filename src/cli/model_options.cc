@@ -4,6 +4,7 @@
 #include <charconv>
 #include <string_view>
 
+#include "cli/help.h"
 #include "cli/terminal.h"
 
 namespace gemma3n::cli {
@@ -41,14 +42,14 @@ void AddSizeOptions(CLI::App& app, SizeOptions& options) {
                                "Width of the MLPs: one for all layers, or one for each layer kept")
                     ->type_name("W[,W...]")
                     ->delimiter(',')
-                    ->expected(1)
-                    ->check(CLI::PositiveNumber)
+                    ->allow_extra_args(false)
+                    ->check(NumberBetween(1, 1e15, true))
                     ->group(group);
   auto* skip =
       app.add_option("--skip-layers", options.skip_layers, "Layers to leave out, counted from 0")
           ->type_name("A-B[,...]")
           ->delimiter(',')
-          ->expected(1)
+          ->allow_extra_args(false)
           ->group(group);
   name->excludes(width)->excludes(skip);
 }
@@ -83,17 +84,17 @@ void AddModelOptions(CLI::App& app, ModelOptions& options) {
   app.add_option("-t,--threads", options.engine.threads,
                  "Threads to compute with (default: the physical cores)")
       ->type_name("N")
-      ->check(CLI::Range(1, 1024))
+      ->check(NumberBetween(1, 1024, true))
       ->group(group);
   app.add_option("-c,--context", options.context,
                  "Most tokens of prompt and answer together (default: the model's own limit)")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(NumberBetween(1, 1e15, true))
       ->group(group);
   app.add_option("--prefill-chunk", options.engine.prefill_chunk,
                  "Prompt tokens in one pass (default 512)")
       ->type_name("N")
-      ->check(CLI::Range(1, 4096))
+      ->check(NumberBetween(1, 4096, true))
       ->group(group);
   app.add_flag(
          "!--no-prefill-skip", options.engine.prefill_skip,

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/help.h"
 #include "cli/interrupt.h"
 #include "cli/model_options.h"
 #include "cli/terminal.h"
@@ -78,8 +79,8 @@ Status Run(const PerplexityOptions& options) {
   const std::string name = options.file == "-" ? "standard input" : options.file;
   G3N_RETURN_IF_ERROR(CheckUtf8(text, name));
   G3N_ASSIGN_OR_RETURN(const auto engine, LoadEngine(options.model));
-  const auto prefix = engine->Tokenize("", true);
-  const auto tokens = engine->Tokenize(text, false);
+  G3N_ASSIGN_OR_RETURN(const auto prefix, engine->Tokenize("", true));
+  G3N_ASSIGN_OR_RETURN(const auto tokens, engine->Tokenize(text, false));
   if (tokens.size() + prefix.size() < 2) {
     return Error(StatusCode::kInvalidArgument, "{}: expected a text of some tokens, found {}", name,
                  tokens.size());
@@ -114,13 +115,13 @@ Command MakePerplexityCommand(CLI::App& root) {
   app->add_option("--window", options->window,
                   "Tokens read at once, <bos> included (default: the context)")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(NumberBetween(1, 1e15, true))
       ->group("Input");
   app->add_option("--stride", options->stride,
                   "Tokens from one window to the next; smaller gives more context to each "
                   "(default: no overlap)")
       ->type_name("N")
-      ->check(CLI::PositiveNumber)
+      ->check(NumberBetween(1, 1e15, true))
       ->group("Input");
   app->add_flag("--json", options->json, "The figures as one JSON object")->group("Output");
   AddModelOptions(*app, options->model);

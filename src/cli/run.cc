@@ -57,6 +57,10 @@ class LogprobLog {
     if (!top.empty()) entry["top"] = std::move(top);
     entries_.push_back(std::move(entry));
   }
+  // Without the event that only hands out text held back at the end.
+  void Finish(size_t tokens) {
+    while (entries_.size() > tokens) entries_.erase(entries_.size() - 1);
+  }
   const Json& entries() const { return entries_; }
 
  private:
@@ -111,6 +115,7 @@ Status Run(const RunOptions& options) {
                        session->Generate(prompt, options.generation, on_token, on_prefill));
   progress.Clear();
   G3N_RETURN_IF_ERROR(written);
+  log.Finish(result.tokens.size());
   const double load_seconds = engine->info().load_seconds;
   const std::string end =
       options.json ? Dump(ResultJson(result, log, options, load_seconds)) + "\n" : "\n";

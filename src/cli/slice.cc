@@ -14,10 +14,6 @@ struct SliceOptions {
 
 Status Run(const SliceOptions& options) {
   const SourceOptions& source = options.source;
-  if (source.size.full()) {
-    return Error(StatusCode::kInvalidArgument,
-                 "slice: expected --size, or --mlp-width and --skip-layers, found neither");
-  }
   if (source.output.ends_with(".gguf"))
     return ConvertToGguf(source, GgufTypeFromName(options.type).value_or(GgufType::kBF16));
   if (!options.type.empty()) {
@@ -38,6 +34,11 @@ Command MakeSliceCommand(CLI::App& root) {
   app->add_option("--type", options->type, "Number format of a .gguf output (default BF16)")
       ->type_name("TYPE")
       ->check(GgufTypeName());
+  app->callback([options] {
+    if (options->source.size.full()) {
+      throw CLI::ValidationError("slice", "expected --size, or --mlp-width and --skip-layers");
+    }
+  });
   app->footer(
       "Answers as the whole model does with the same --size, from a smaller file.\n"
       "Examples:\n"

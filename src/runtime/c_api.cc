@@ -270,7 +270,8 @@ gemma3n_status gemma3n_tokenize(const gemma3n_engine* engine, const char* text, 
     if (engine == nullptr) return Missing("engine");
     G3N_RETURN_IF_ERROR(CheckArray(text, text_length, "text"));
     const std::string_view words(text, text_length);
-    return CopyTokens(engine->engine->Tokenize(words, add_bos != 0), tokens, capacity, count);
+    G3N_ASSIGN_OR_RETURN(const auto ids, engine->engine->Tokenize(words, add_bos != 0));
+    return CopyTokens(ids, tokens, capacity, count);
   });
 }
 
