@@ -59,6 +59,7 @@ ModelInfo Describe(const EngineImpl& impl) {
   info.vocab_size = text.vocab_size;
   info.context = text.max_position;
   info.mlp_widths = text.intermediate_size;
+  info.has_tokenizer = impl.tokenizer.ok();
   info.kernels = impl.ops.kernels().name;
   info.threads = impl.pool->threads();
   return info;
@@ -73,7 +74,9 @@ Result<std::shared_ptr<EngineImpl>> LoadImpl(const EngineOptions& options) {
   G3N_ASSIGN_OR_RETURN(const KernelTable* kernels, ChooseKernels());
   G3N_ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::Open(options.model));
   report(0.3);
-  G3N_ASSIGN_OR_RETURN(Tokenizer tokenizer, OpenTokenizer(options.tokenizer, checkpoint));
+  Result<Tokenizer> tokenizer = OpenTokenizer(options.tokenizer, checkpoint);
+  const bool none = tokenizer.status().code() == StatusCode::kNotFound && options.tokenizer.empty();
+  if (!tokenizer.ok() && !none) return tokenizer.status();
   report(0.8);
   G3N_ASSIGN_OR_RETURN(ChatTemplate chat_template, LoadChatTemplate(options, checkpoint));
   auto impl = std::make_shared<EngineImpl>(options, std::move(checkpoint), std::move(tokenizer),
@@ -116,14 +119,17 @@ Result<std::shared_ptr<const Engine>> Engine::Load(const EngineOptions& options)
 
 const ModelInfo& Engine::info() const { return impl_->info; }
 
-std::vector<int32_t> Engine::Tokenize(std::string_view text, bool add_bos) const {
-  std::vector<int32_t> ids = impl_->tokenizer.Encode(text);
-  if (add_bos) ids.insert(ids.begin(), impl_->config().bos);
-  return ids;
+Result<std::vector<int32_t>> Engine::Tokenize(std::string_view text, bool add_bos) const {
+  return Guard([&]() -> Result<std::vector<int32_t>> {
+    if (!impl_->tokenizer.ok()) return impl_->tokenizer.status();
+    std::vector<int32_t> ids = impl_->tokenizer->Encode(text);
+    if (add_bos) ids.insert(ids.begin(), impl_->config().bos);
+    return ids;
+  });
 }
 
 std::string Engine::Detokenize(std::span<const int32_t> tokens, bool skip_special) const {
-  return impl_->tokenizer.Decode(tokens, skip_special);
+  return impl_->tokenizer.ok() ? impl_->tokenizer->Decode(tokens, skip_special) : std::string();
 }
 
 Result<std::string> Engine::RenderChat(std::span<const Message> messages) const {
@@ -137,9 +143,10 @@ Result<std::string> Engine::RenderChat(std::span<const Message> messages) const 
       }
     }
     ChatTemplate::Variables variables;
-    variables.bos_token = impl_->tokenizer.TokenText(impl_->config().bos);
-    if (const auto eos = impl_->tokenizer.eos())
-      variables.eos_token = impl_->tokenizer.TokenText(*eos);
+    if (!impl_->tokenizer.ok()) return impl_->tokenizer.status();
+    const Tokenizer& tokenizer = *impl_->tokenizer;
+    variables.bos_token = tokenizer.TokenText(impl_->config().bos);
+    if (const auto eos = tokenizer.eos()) variables.eos_token = tokenizer.TokenText(*eos);
     return impl_->chat_template.Render(messages, variables);
   });
 }
@@ -148,7 +155,7 @@ Result<std::vector<int32_t>> Engine::ChatPrompt(std::span<const Message> message
   G3N_ASSIGN_OR_RETURN(const std::string text, RenderChat(messages));
   // The template writes <bos> itself; a template that does not gets it here, as the reference's
   // tokenizer adds it.
-  std::vector<int32_t> ids = Tokenize(text, /*add_bos=*/false);
+  G3N_ASSIGN_OR_RETURN(std::vector<int32_t> ids, Tokenize(text, /*add_bos=*/false));
   if (ids.empty() || ids.front() != impl_->config().bos)
     ids.insert(ids.begin(), impl_->config().bos);
   return ids;

@@ -21,7 +21,8 @@
 namespace gemma3n::internal {
 
 struct EngineImpl {
-  EngineImpl(EngineOptions o, Checkpoint c, Tokenizer t, ChatTemplate ct, const KernelTable& k)
+  EngineImpl(EngineOptions o, Checkpoint c, Result<Tokenizer> t, ChatTemplate ct,
+             const KernelTable& k)
       : options(std::move(o)),
         checkpoint(std::move(c)),
         tokenizer(std::move(t)),
@@ -31,7 +32,7 @@ struct EngineImpl {
 
   EngineOptions options;
   Checkpoint checkpoint;
-  Tokenizer tokenizer;
+  Result<Tokenizer> tokenizer;  // kNotFound: the checkpoint has none, and ids go in and out
   ChatTemplate chat_template;
   std::unique_ptr<ThreadPool> pool;
   Ops ops;

@@ -67,7 +67,7 @@ class Answer {
       : engine_(engine),
         options_(options),
         on_token_(on_token),
-        decoder_(engine.tokenizer),
+        decoder_(MakeDecoder(engine)),
         stop_(std::move(stop)) {}
 
   // Takes the next token with the raw logits that it was drawn from. Returns false when the answer
@@ -85,7 +85,7 @@ class Answer {
     }
     result.tokens.push_back(token);
     std::string text;
-    const bool stopped = stop_.Push(decoder_.Push(token), text);
+    const bool stopped = stop_.Push(decoder_ ? decoder_->Push(token) : "", text);
     result.text += text;
     event.text = text;
     if (on_token_ && !on_token_(event)) return End(StopReason::kCancelled);
@@ -97,7 +97,7 @@ class Answer {
   void Flush() {
     if (stop_.stopped()) return;
     std::string rest;
-    if (stop_.Push(decoder_.Finish(), rest)) {
+    if (stop_.Push(decoder_ ? decoder_->Finish() : "", rest)) {
       result.reason = StopReason::kStopString;
     } else {
       stop_.Finish(rest);
@@ -119,6 +119,11 @@ class Answer {
   GenerationResult result;
 
  private:
+  static std::optional<StreamingDecoder> MakeDecoder(const internal::EngineImpl& engine) {
+    if (!engine.tokenizer.ok()) return std::nullopt;
+    return StreamingDecoder(*engine.tokenizer);
+  }
+
   std::optional<StopReason> EndOf(int32_t token) const {
     const auto& own = engine_.config().end_tokens;
     if (!options_.ignore_end_tokens && std::find(own.begin(), own.end(), token) != own.end()) {
@@ -132,7 +137,7 @@ class Answer {
   const internal::EngineImpl& engine_;
   const GenerationOptions& options_;
   const Session::OnToken& on_token_;
-  StreamingDecoder decoder_;
+  std::optional<StreamingDecoder> decoder_;  // none without a tokenizer: the answer is ids alone
   StopDetector stop_;
 };
 

@@ -37,7 +37,7 @@ struct Session::Impl {
   KvCache cache;
   std::vector<int32_t> tokens;      // what the cache holds
   std::vector<float> logits;        // [V] of the last run's last wanted row
-  std::vector<BatchRow> rows;         // scratch of Run
+  std::vector<BatchRow> rows;       // scratch of Run
   std::vector<float> logits_block;  // [rows, V] scratch of Run
 };
 

@@ -31,9 +31,24 @@ TEST_F(EngineTest, InfoSaysWhatWasLoaded) {
 TEST_F(EngineTest, TextGoesThroughTheTokenizerBothWays) {
   const auto engine = Load(Options());
   const auto ids = engine->Tokenize("Hi é");
-  EXPECT_EQ(ids.front(), 2);
-  EXPECT_EQ(engine->Detokenize(ids), "Hi é");
-  EXPECT_EQ(engine->Tokenize("<end_of_turn>", false), std::vector<int32_t>{5});
+  ASSERT_TRUE(ids.ok());
+  EXPECT_EQ(ids->front(), 2);
+  EXPECT_EQ(engine->Detokenize(*ids), "Hi é");
+  EXPECT_EQ(*engine->Tokenize("<end_of_turn>", false), std::vector<int32_t>{5});
+}
+
+TEST_F(EngineTest, ACheckpointWithoutATokenizerRunsOnIds) {
+  EngineOptions options = Options();
+  options.tokenizer = "";
+  const auto engine = Load(options);
+  EXPECT_FALSE(engine->info().has_tokenizer);
+  EXPECT_EQ(engine->Tokenize("Hi").status().code(), StatusCode::kNotFound);
+  const Message hello[] = {Message::Text("user", "Hi")};
+  EXPECT_EQ(engine->ChatPrompt(hello).status().code(), StatusCode::kNotFound);
+  auto result = NewSession(*engine)->Generate(Prompt(10), Greedy(5));
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result->tokens, NewSession(*Load(Options()))->Generate(Prompt(10), Greedy(5))->tokens);
+  EXPECT_EQ(result->text, "");
 }
 
 TEST_F(EngineTest, ChatPromptHasOneBosAndAsksForTheModelsTurn) {
