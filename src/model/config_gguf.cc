@@ -113,8 +113,9 @@ void ReadSlidingPattern(const GgufFile& file, Keys& keys, TextConfig* c) {
     return;
   }
   const int64_t period = keys.Int(key, kDefaultPeriod);
+  if (period < 1) return keys.Fail(keys.Full(key), "a flag for each layer, or a period");
   for (int64_t i = 0; i < c->num_layers; ++i) {
-    c->sliding.push_back(period > 0 && (i + 1) % period != 0);
+    c->sliding.push_back((i + 1) % period != 0);
   }
 }
 
