@@ -7,7 +7,6 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <random>
-#include <regex>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -54,7 +53,13 @@ inline Result<Tokenizer> FromValue(const nlohmann::json& value) {
 }
 
 inline std::string SpacesForMarks(const std::string& text) {
-  return std::regex_replace(text, std::regex("\xE2\x96\x81"), " ");
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool mark = text.compare(i, 3, "\xE2\x96\x81") == 0;
+    out += mark ? ' ' : text[i];
+    if (mark) i += 2;
+  }
+  return out;
 }
 
 // Text made of pieces, added tokens, other scripts and blanks.

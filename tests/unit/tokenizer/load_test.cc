@@ -234,6 +234,20 @@ TEST(Model, BrokenFilesAreErrors) {
   }
 }
 
+// What fuzzing has found, and its seeds.
+TEST(Files, OfTheFuzzersAreSurvived) {
+  for (const char* kind : {"json", "model"}) {
+    const fs::path folder =
+        fs::path(GEMMA3N_SOURCE_DIR) / "fuzz/corpus" / (std::string("tokenizer_") + kind);
+    ASSERT_TRUE(fs::exists(folder)) << folder;
+    for (const auto& entry : fs::directory_iterator(folder)) {
+      const std::string bytes = ReadAll(entry.path());
+      MustSurvive(Tokenizer::FromTokenizerJson(bytes, "f"), "f");
+      MustSurvive(Tokenizer::FromSentencePiece(bytes, "f"), "f");
+    }
+  }
+}
+
 // Appended fields override what came before, as protobuf has it: an easy way to change a setting.
 TEST(Model, OtherKindsAreRefusedInASentence) {
   const std::string whole = ReadAll(DataPath("tiny.model"));
