@@ -1063,6 +1063,20 @@ yes
 ====
 {% for x in 'abc' if loop is not defined %}{{ x }}{% endfor %}
 ====
+{% set ns = namespace(go=true) %}{% for x in l if ns.go %}{{ x }}{% set ns.go = false %}{% endfor %}
+====
+{% set ns = namespace(go=true) %}{% for x in l if ns.go %}{{ x }}{{ loop.last }}{% set ns.go = false %}{% endfor %}
+====
+{% set ns = namespace(go=true) %}{% for x in l if ns.go %}{{ x }}{{ loop.length }}{{ loop.revindex }}{% set ns.go = false %}{% endfor %}
+====
+{% for x in [1, 'a'] if x is odd %}{{ x }}{% break %}{% endfor %}
+====
+{% for x in l %}{% if loop.last %}{{ loop | length }}{{ loop }}{{ loop['index'] }}{{ loop.nothing }}{% endif %}{% endfor %}
+====
+{% for x in l %}{% break %}{% else %}else{% endfor %}
+====
+{% for x in l %}{% if x == 1 %}{% continue %}{% endif %}{% else %}else{% endfor %}
+====
 {% for x in [1, 2, 3] | reverse %}{{ x }}{% endfor %}
 ====
 {% for x in (1, 2) %}{{ x }}{% endfor %}{% for x in 1, 2 %}{{ x }}{% endfor %}

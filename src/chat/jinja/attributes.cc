@@ -19,21 +19,26 @@ Value NoAttribute(const Value& object, std::string_view name) {
   return Value::Missing(fmt::format("'{} object' has no attribute '{}'", TypeName(object), name));
 }
 
-std::optional<Value> LoopAttribute(const LoopObject& loop, std::string_view name) {
-  const auto& items = loop.items.items();
-  const size_t n = items.size(), i = loop.index;
+Result<Value> LoopAttribute(LoopObject& loop, std::string_view name) {
+  const size_t i = loop.index;
   if (name == "index") return Value::Size(i + 1);
   if (name == "index0") return Value::Size(i);
   if (name == "first") return Value(i == 0);
-  if (name == "last") return Value(i + 1 == n);
-  if (name == "length") return Value::Size(n);
-  if (name == "revindex") return Value::Size(n - i);
-  if (name == "revindex0") return Value::Size(n - i - 1);
   if (name == "depth") return Value::Size(1);
   if (name == "depth0") return Value::Size(0);
-  if (name == "previtem") return i > 0 ? items[i - 1] : Value::Missing("there is no previous item");
-  if (name == "nextitem") return i + 1 < n ? items[i + 1] : Value::Missing("there is no next item");
-  return std::nullopt;
+  if (name == "previtem")
+    return i > 0 ? loop.item(i - 1) : Value::Missing("there is no previous item");
+  if (name == "last" || name == "nextitem") {
+    G3N_ASSIGN_OR_RETURN(const bool next, loop.Has(i + 1));
+    if (name == "last") return Value(!next);
+    return next ? loop.item(i + 1) : Value::Missing("there is no next item");
+  }
+  const bool counts = name == "length" || name == "revindex" || name == "revindex0";
+  if (!counts)
+    return Value::Missing(fmt::format("'LoopContext object' has no attribute '{}'", name));
+  G3N_RETURN_IF_ERROR(loop.Has(SIZE_MAX).status());
+  const size_t n = loop.known();
+  return Value::Size(name == "length" ? n : name == "revindex" ? n - i : n - i - 1);
 }
 
 Value Bind(const Value& self, std::string_view name) {
@@ -55,10 +60,8 @@ std::optional<Value> PythonAttribute(const Value& object, std::string_view name)
     const Value* value = object.name_space().Find(name);
     return value == nullptr ? std::nullopt : std::optional(*value);
   }
-  if (object.is(Value::Kind::kLoop)) {
-    if (name == "cycle" || name == "changed") return Bind(object, name);
-    return LoopAttribute(object.loop(), name);
-  }
+  if (object.is(Value::Kind::kLoop) && (name == "cycle" || name == "changed"))
+    return Bind(object, name);
   if (object.is(Value::Kind::kMacro) && name == "name") return Value(object.macro().name());
   return std::nullopt;
 }
@@ -68,6 +71,7 @@ std::optional<Value> PythonAttribute(const Value& object, std::string_view name)
 Result<Value> Interpreter::GetAttribute(const Value& object, std::string_view name) {
   if (object.undefined()) return UndefinedError(object);
   if (auto value = PythonAttribute(object, name)) return std::move(*value);
+  if (object.is(Value::Kind::kLoop)) return LoopAttribute(object.loop(), name);
   if (object.is_dict()) {
     G3N_ASSIGN_OR_RETURN(const Value* value, DictFind(object.dict(), Value(name), budget_));
     if (value != nullptr) return *value;
@@ -97,6 +101,7 @@ Result<Value> Interpreter::GetItem(const Value& object, const Value& key) {
   if (!key.is_string())
     return Value::Missing(fmt::format("'{} object' has no such element", TypeName(object)));
   if (auto value = PythonAttribute(object, key.string())) return std::move(*value);
+  if (object.is(Value::Kind::kLoop)) return LoopAttribute(object.loop(), key.string());
   return NoAttribute(object, key.string());
 }
 

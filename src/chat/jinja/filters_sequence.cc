@@ -148,7 +148,7 @@ Result<Value> LengthFilter(Interpreter& in, const Value& input, const CallArgume
   }
   if (input.is_list()) return Value::Size(input.items().size());
   if (input.is_dict()) return Value::Size(input.dict().items.size());
-  if (input.is(Value::Kind::kLoop)) return Value::Size(input.loop().items.items().size());
+  if (input.is(Value::Kind::kLoop)) return in.GetAttribute(input, "length");
   if (input.undefined()) return Value::Size(0);
   return Error(StatusCode::kInvalidArgument, "object of type '{}' has no length", TypeName(input));
 }

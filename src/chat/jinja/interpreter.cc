@@ -108,44 +108,55 @@ Result<Interpreter::Flow> Interpreter::Do(const IfNode& node) {
   return Execute(node.otherwise);
 }
 
-// The items for which the loop's own `if` holds.
-Result<Value> Interpreter::SelectItems(const ForNode& node, const Value& items) {
-  std::vector<Value> selected;
-  for (const Value& item : items.items()) {
-    ScopeGuard scope(scope_, scope_);
-    G3N_RETURN_IF_ERROR(Assign(node.target, item));
+// Looks from item `next` on for one for which the loop's own `if` holds.
+Result<bool> Interpreter::ChooseNext(const ForNode& node, const ScopePtr& outer, LoopObject& loop,
+                                     size_t& next) {
+  const auto& items = loop.source.items();
+  while (next < items.size()) {
+    const size_t i = next++;
+    ScopeGuard scope(scope_, outer);
+    G3N_RETURN_IF_ERROR(Assign(node.target, items[i]));
     G3N_ASSIGN_OR_RETURN(const Value keep, Eval(*node.condition));
-    if (Truthy(keep)) selected.push_back(item);
+    if (!Truthy(keep)) continue;
+    G3N_RETURN_IF_ERROR(budget_.Bytes(sizeof(size_t)));
+    loop.chosen.push_back(i);
+    return true;
   }
-  return MakeList(std::move(selected), budget_);
+  return false;
 }
 
 Result<Interpreter::Flow> Interpreter::Do(const ForNode& node) {
   G3N_ASSIGN_OR_RETURN(const Value iterable, Eval(*node.iterable));
-  G3N_ASSIGN_OR_RETURN(Value items, Iterate(iterable, budget_));
-  if (node.condition) {
-    G3N_ASSIGN_OR_RETURN(items, SelectItems(node, items));
-  }
-  if (items.items().empty()) {
-    return InnerScope(node.otherwise);
-  }
   G3N_RETURN_IF_ERROR(budget_.Bytes(256));
   auto loop = std::make_shared<LoopObject>();
-  loop->items = items;
+  G3N_ASSIGN_OR_RETURN(loop->source, Iterate(iterable, budget_));
+  const ScopePtr outer = scope_;
+  size_t next = 0;
+  loop->filtered = node.condition != nullptr;
+  if (loop->filtered) loop->more = [&] { return ChooseNext(node, outer, *loop, next); };
   bool completed = false;
-  for (size_t i = 0; i < items.items().size(); ++i) {
-    loop->index = i;
-    ScopeGuard scope(scope_, scope_);
-    scope_->variables["loop"] = Value(loop);
-    G3N_RETURN_IF_ERROR(Assign(node.target, items.items()[i]));
-    G3N_RETURN_IF_ERROR(budget_.Steps());
-    G3N_ASSIGN_OR_RETURN(const Flow flow, Execute(node.body));
-    if (flow == Flow::kBreak) break;
-    completed |= flow == Flow::kNext;
-  }
+  const Status status = RunLoop(node, loop, &completed);
+  loop->more = nullptr;
+  G3N_RETURN_IF_ERROR(status);
   // Jinja2 counts a turn as one only when it reaches the body's end.
   if (!completed) return InnerScope(node.otherwise);
   return Flow::kNext;
+}
+
+Status Interpreter::RunLoop(const ForNode& node, const std::shared_ptr<LoopObject>& loop,
+                            bool* completed) {
+  for (size_t i = 0;; ++i) {
+    G3N_ASSIGN_OR_RETURN(const bool has, loop->Has(i));
+    if (!has) return OkStatus();
+    loop->index = i;
+    ScopeGuard scope(scope_, scope_);
+    scope_->variables["loop"] = Value(loop);
+    G3N_RETURN_IF_ERROR(Assign(node.target, loop->item(i)));
+    G3N_RETURN_IF_ERROR(budget_.Steps());
+    G3N_ASSIGN_OR_RETURN(const Flow flow, Execute(node.body));
+    if (flow == Flow::kBreak) return OkStatus();
+    *completed |= flow == Flow::kNext;
+  }
 }
 
 Status Interpreter::Assign(const Target& target, const Value& value) {

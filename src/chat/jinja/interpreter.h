@@ -69,7 +69,9 @@ class Interpreter {
   Result<Flow> Do(const ContinueNode&) { return Flow::kContinue; }
   Result<Flow> InnerScope(const Body& body);
   Result<std::string> Capture(const Body& body, Flow* flow);
-  Result<Value> SelectItems(const ForNode& node, const Value& items);
+  Result<bool> ChooseNext(const ForNode& node, const std::shared_ptr<Scope>& outer,
+                          LoopObject& loop, size_t& next);
+  Status RunLoop(const ForNode& node, const std::shared_ptr<LoopObject>& loop, bool* completed);
   Status Assign(const Target& target, const Value& value);
   Status Write(const Value& value);
   Result<Value> MakeMacro(const MacroNode& node);

@@ -161,8 +161,8 @@ void PutRepr(const Value& value, TextWriter& out, int depth) {
       PutStringRepr(value.macro().name(), out);
       return out.Put('>');
     case Value::Kind::kLoop:
-      return out.Put(fmt::format("<LoopContext {}/{}>", value.loop().index + 1,
-                                 value.loop().items.items().size()));
+      return out.Put(
+          fmt::format("<LoopContext {}/{}>", value.loop().index + 1, value.loop().known()));
     case Value::Kind::kFunction:
       return out.Fail(
           Error(StatusCode::kUnsupported, "prints the function '{}'", value.function().name));

@@ -27,8 +27,21 @@ int Value::depth() const {
   if (is_list()) return list().depth;
   if (is_dict()) return dict().depth;
   if (is(Kind::kFunction)) return 1 + function().self.depth();
-  if (is(Kind::kLoop)) return 1 + loop().items.depth();
+  if (is(Kind::kLoop)) return 1 + loop().source.depth();
   return 0;
+}
+
+size_t LoopObject::known() const { return filtered ? chosen.size() : source.items().size(); }
+
+const Value& LoopObject::item(size_t i) const { return source.items()[filtered ? chosen[i] : i]; }
+
+Result<bool> LoopObject::Has(size_t i) {
+  while (known() <= i) {
+    if (!more) return false;
+    G3N_ASSIGN_OR_RETURN(const bool found, more());
+    if (!found) return false;
+  }
+  return true;
 }
 
 const Value* NamespaceObject::Find(std::string_view name) const {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -135,8 +136,18 @@ struct FunctionObject {
 
 // State of a for loop, alive as long as someone holds `loop`.
 struct LoopObject {
-  Value items;  // list
+  Value source;  // list
   size_t index = 0;
+  // A loop with an `if` of its own asks it item by item, as late as it can: the body may change the
+  // answer.
+  bool filtered = false;
+  std::vector<size_t> chosen;          // indices into the source, so far
+  std::function<Result<bool>()> more;  // looks for one more to choose; gone when the loop is over
+
+  size_t known() const;  // items known so far
+  const Value& item(size_t i) const;
+  // Whether there is an item i. Errors: the filter's.
+  Result<bool> Has(size_t i);
 };
 
 inline const std::vector<Value>& Value::items() const { return list().items; }

@@ -10,7 +10,8 @@
 namespace gemma3n {
 namespace {
 
-Result<std::string> RenderSnippet(const std::string& source, const std::vector<std::pair<std::string, jinja::Value>>& variables) {
+Result<std::string> RenderSnippet(
+    const std::string& source, const std::vector<std::pair<std::string, jinja::Value>>& variables) {
   G3N_ASSIGN_OR_RETURN(const jinja::Template parsed, jinja::Template::Parse(source, "t"));
   return parsed.Render(variables, FixtureTime);
 }
@@ -39,7 +40,8 @@ void CheckSnippets(const Json& fixture, size_t at_least) {
 TEST(JinjaGolden, Snippets) { CheckSnippets(ReadFixture("snippets.json"), 850); }
 TEST(JinjaGolden, RandomTemplates) { CheckSnippets(ReadFixture("random.json"), 600); }
 
-// More of them: GEMMA3N_JINJA_FIXTURE names a file that chat_fixtures.py made with another count and seed.
+// More of them: GEMMA3N_JINJA_FIXTURE names a file that chat_fixtures.py made with another count
+// and seed.
 TEST(JinjaGolden, MoreRandomTemplates) {
   const char* path = std::getenv("GEMMA3N_JINJA_FIXTURE");
   if (path == nullptr) GTEST_SKIP() << "GEMMA3N_JINJA_FIXTURE is not set";

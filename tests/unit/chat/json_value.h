@@ -37,14 +37,16 @@ inline jinja::Value ToValue(const Json& json, jinja::Budget& budget) {
     return MakeList(std::move(items), budget).value();
   }
   std::vector<std::pair<Value, Value>> items;
-  for (const auto& [key, value] : json.items()) items.emplace_back(Value(key), ToValue(value, budget));
+  for (const auto& [key, value] : json.items())
+    items.emplace_back(Value(key), ToValue(value, budget));
   return MakeDict(std::move(items), budget).value();
 }
 
 inline std::vector<std::pair<std::string, jinja::Value>> ToVariables(const Json& json) {
   jinja::Budget budget{jinja::Limits{}};
   std::vector<std::pair<std::string, jinja::Value>> variables;
-  for (const auto& [name, value] : json.items()) variables.emplace_back(name, ToValue(value, budget));
+  for (const auto& [name, value] : json.items())
+    variables.emplace_back(name, ToValue(value, budget));
   return variables;
 }
 
