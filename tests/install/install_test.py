@@ -1,0 +1,113 @@
+"""The installed library as a user finds it: find_package and pkg-config, both examples, headers that stand alone."""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+SOURCE = pathlib.Path(os.environ['GEMMA3N_SOURCE'])
+BUILD = pathlib.Path(os.environ['GEMMA3N_BUILD'])
+sys.path.insert(0, str(SOURCE / 'tests' / 'cli'))
+import support  # noqa: E402
+
+QUESTION = 'the other'
+
+
+def run(*args, code=0, **kwargs):
+    done = subprocess.run([str(a) for a in args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300, **kwargs)
+    if done.returncode != code:
+        raise AssertionError(f'{args}: exit {done.returncode}\n{done.stdout.decode()[-3000:]}\n{done.stderr.decode()[-3000:]}')
+    return done
+
+
+class InstallTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix='gemma3n-install-'))
+        cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
+        first = cls.folder / 'first'
+        run('cmake', '--install', BUILD, '--prefix', first)
+        cls.prefix = cls.folder / 'moved'  # an install tree can be moved
+        first.rename(cls.prefix)
+        cls.model = support.make_checkpoint(cls.folder / 'model')
+        cls.want = run(cls.prefix / 'bin' / 'gemma3n', 'run', '--model', cls.model, '--prompt', QUESTION, '--temperature', 0,
+                       '--max-tokens', 64).stdout
+
+    def build_example(self, name, **kwargs):
+        build = self.folder / f'build-{name}'
+        run('cmake', '-G', 'Ninja', '-S', SOURCE / 'examples' / name, '-B', build, f'-DCMAKE_PREFIX_PATH={self.prefix}',
+            '-DCMAKE_BUILD_TYPE=Release', **kwargs)
+        run('cmake', '--build', build)
+        return build
+
+    def test_cpp_example(self):
+        program = self.build_example('cpp') / 'chat'
+        done = run(program, self.model, QUESTION, QUESTION)
+        self.assertTrue(done.stdout.startswith(self.want))
+        self.assertEqual(done.stderr.count(b'prompt tokens'), 2)
+        self.assertIn(b'no such file', run(program, '/nowhere', 'x', code=1).stderr)
+        run(program, code=2)
+
+    def test_c_example(self):
+        program = self.build_example('c') / 'answer'
+        done = run(program, self.model, QUESTION)
+        self.assertEqual(done.stdout, self.want)
+        self.assertIn(b'answered, ended by', done.stderr)
+        self.assertIn(b'answer: /nowhere: no such file', run(program, '/nowhere', 'x', code=1).stderr)
+        run(program, code=2)
+
+    def test_readme_program(self):
+        """README.md's C++ program builds with README.md's CMake lines, and answers."""
+        text = (SOURCE / 'README.md').read_text()
+        cmake, program = (re.search(f'^```{language}\n(.*?)^```', text, flags=re.M | re.S).group(1) for language in ('cmake', 'cpp'))
+        project = self.folder / 'readme'
+        project.mkdir()
+        (project / 'app.cc').write_text(program)
+        package, link = cmake.splitlines()
+        (project / 'CMakeLists.txt').write_text(f'cmake_minimum_required(VERSION 3.25)\nproject(app LANGUAGES CXX)\n{package}\n'
+                                                f'add_executable(app app.cc)\n{link}\n')
+        run('cmake', '-G', 'Ninja', '-S', project, '-B', project / 'build', f'-DCMAKE_PREFIX_PATH={self.prefix}')
+        run('cmake', '--build', project / 'build')
+        (project / 'gemma-3n-E2B-it').symlink_to(self.model)
+        self.assertNotEqual(run(project / 'build' / 'app', cwd=project).stdout, b'')
+
+    def test_c_only_project_is_told(self):
+        project = self.folder / 'c-only'
+        project.mkdir()
+        (project / 'CMakeLists.txt').write_text('cmake_minimum_required(VERSION 3.25)\nproject(p LANGUAGES C)\nfind_package(gemma3n REQUIRED)\n')
+        args = ['cmake', '-G', 'Ninja', '-S', project, '-B', project / 'build', f'-DCMAKE_PREFIX_PATH={self.prefix}']
+        if any(self.prefix.rglob('libgemma3n.a')):
+            self.assertIn('LANGUAGES C CXX', ' '.join(run(*args, code=1).stderr.decode().split()))
+        else:
+            run(*args)
+
+    def test_pkg_config(self):
+        pc = next(self.prefix.rglob('gemma3n.pc')).parent
+        flags = run('pkg-config', '--cflags', '--libs', 'gemma3n', env={**os.environ, 'PKG_CONFIG_PATH': str(pc)}).stdout.decode().split()
+        sanitize = [line.split('=', 1)[1] for line in (BUILD / 'CMakeCache.txt').read_text().splitlines()
+                    if line.startswith('GEMMA3N_SANITIZE:')][0]
+        extra = [f'-fsanitize={sanitize}'] if sanitize else []
+        program = self.folder / 'answer'
+        compiler, linker = os.environ.get('CC', 'cc'), os.environ.get('CXX', 'c++')
+        run(compiler, '-c', SOURCE / 'examples' / 'c' / 'answer.c', '-o', self.folder / 'answer.o', *flags[:1])
+        run(linker, self.folder / 'answer.o', '-o', program, *flags, *extra)
+        libraries = {**os.environ, 'LD_LIBRARY_PATH': str(pc.parent)}
+        self.assertEqual(run(program, self.model, QUESTION, env=libraries).stdout, self.want)
+
+    def test_headers_stand_alone(self):
+        include = self.prefix / 'include'
+        headers = sorted(p.relative_to(include) for p in include.rglob('*.h'))
+        self.assertGreaterEqual(len(headers), 8)
+        for header in headers:
+            run(os.environ.get('CXX', 'c++'), '-std=c++20', '-Wall', '-Wextra', '-Wpedantic', '-Werror', '-fsyntax-only', f'-I{include}',
+                '-x', 'c++', '-', input=f'#include "{header}"\n'.encode())
+        for standard in ('c99', 'c11'):
+            run(os.environ.get('CC', 'cc'), f'-std={standard}', '-Wall', '-Wextra', '-Wpedantic', '-Wstrict-prototypes', '-Werror',
+                '-fsyntax-only', f'-I{include}', '-x', 'c', '-', input=b'#include "gemma3n/c_api.h"\n')
+
+
+if __name__ == '__main__':
+    unittest.main()
