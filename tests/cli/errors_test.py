@@ -260,7 +260,7 @@ class WritingTest(support.CliTest):
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=60)
         self.assertEqual(process.returncode, 130)
-        self.assertTrue(stdout.endswith(b'a\n'))
+        self.assertRegex(stdout, rb'^a*\n$')  # one letter was read above
         self.assertIn(b'ended by cancelled', stderr)
 
     def test_interrupt_of_logits_leaves_nothing(self):
