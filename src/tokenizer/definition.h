@@ -22,7 +22,7 @@ struct TokenizerDefinition {
   std::vector<AddedToken>
       added;  // kHuggingFace: all of them; kSentencePiece: those that the model file has not
   HugeVector<Merge> merges;  // kHuggingFace only; rank = place in the list
-  std::string bos = "<bos>", eos = "<eos>";
+  std::string bos = "<bos>", eos = "<eos>", unknown = "<unk>";
 };
 
 // tokenizer.model: a protobuf ModelProto of google/sentencepiece. Errors: kCorruptFile (malformed

@@ -97,6 +97,10 @@ Result<Tokenizer> Tokenizer::Impl::Build(TokenizerDefinition d, const std::strin
     G3N_ASSIGN_OR_RETURN(token.id,
                          PlaceAddedToken(token, limit, !hugging_face, name, &d.vocabulary));
   }
+  const TokenId unknown = d.vocabulary.Find(d.unknown);
+  if (unknown >= 0 && d.vocabulary[unknown].type == PieceType::kControl) {
+    d.vocabulary.SetType(unknown, PieceType::kUnknown);
+  }
   if (hugging_face) ScoreByMerges(d.merges, &d.vocabulary);
   G3N_ASSIGN_OR_RETURN(Bpe bpe, hugging_face
                                     ? Bpe::FromMerges(d.vocabulary, std::move(d.merges), name)

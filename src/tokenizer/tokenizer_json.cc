@@ -283,6 +283,7 @@ Result<TokenizerDefinition> ReadTokenizerJson(std::string_view json, size_t slac
   G3N_RETURN_IF_ERROR(CheckPipeline(root, name));
   TokenizerDefinition d;
   d.rules = TokenizerRules::kHuggingFace;
+  d.unknown = StringOr(root["model"]["unk_token"], "");
   G3N_ASSIGN_OR_RETURN(d.vocabulary, ReadVocabulary(root["model"]["vocab"], name));
   G3N_RETURN_IF_ERROR(ReadAddedTokens(root["added_tokens"], name, &d.added));
   G3N_ASSIGN_OR_RETURN(d.merges, ReadMerges(root["model"]["merges"], d.vocabulary, name));

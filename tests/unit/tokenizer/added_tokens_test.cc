@@ -93,6 +93,21 @@ TEST(AddSpecialToken, RenamesAnId) {
   }
 }
 
+// What was learnt about the old text does not hold for the new one.
+TEST(AddSpecialToken, ForgetsTheOldText) {
+  std::vector<Tokenizer::Piece> pieces;
+  for (int b = 0; b < 256; ++b)
+    pieces.push_back({fmt::format("<0x{:02X}>", b), 0, PieceType::kByte});
+  for (const char* text : {"a", "b", "ab", "bab"}) pieces.push_back({text, 0, PieceType::kNormal});
+  auto tokenizer = Tokenizer::FromGgufPieces(pieces, "v");
+  ASSERT_TRUE(tokenizer.ok());
+  ASSERT_EQ(tokenizer->Encode("ab"), Ids{258});
+  tokenizer->AddSpecialToken(258, "aba");
+  EXPECT_EQ(tokenizer->Encode("aba"), Ids{258});
+  EXPECT_EQ(tokenizer->Encode("aba", false), (Ids{256, 257, 256}));
+  EXPECT_EQ(tokenizer->Encode("ab"), (Ids{256, 257}));
+}
+
 TEST(AddSpecialToken, MakesAKnownPieceSpecial) {
   Tokenizer tokenizer = TinyModel();
   const TokenId image = *tokenizer.Find("<start_of_image>");

@@ -76,7 +76,8 @@ std::vector<Piece> RandomPieces(std::mt19937& rng) {
     for (int k = 0; k < length; ++k) text += kLetters[rng() % (rng() % 2 ? 2 : 6)];
     if (seen[text]) continue;
     seen[text] = true;
-    pieces.push_back({text, -static_cast<float>(rng() % 12), PieceType::kNormal});
+    const float score = static_cast<float>(rng() % 12);  // 0 and -0 are equal
+    pieces.push_back({text, score > 0 || rng() % 2 ? -score : score, PieceType::kNormal});
   }
   return pieces;
 }
@@ -154,6 +155,45 @@ TEST(Bpe, ThreadsShareOneTokenizer) {
     });
   }
   for (auto& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+// Neither by merging nor by looking the text up, and however often it is asked.
+TEST(Bpe, TextNeverBecomesASpecialPiece) {
+  std::vector<Piece> pieces = BytePieces();
+  pieces.push_back({"a", 0, PieceType::kNormal});    // 256
+  pieces.push_back({"b", 0, PieceType::kNormal});    // 257
+  pieces.push_back({"ab", 0, PieceType::kControl});  // 258
+  pieces.push_back({"q", 0, PieceType::kControl});   // 259
+  pieces.push_back({"bb", 0, PieceType::kNormal});   // 260
+  const auto vocabulary = Vocabulary::Build(pieces, "v");
+  const auto bpe = Bpe::FromMerges(*vocabulary, {{256, 257, 0, 258}, {257, 257, 1, 260}}, "v");
+  ASSERT_TRUE(bpe.ok());
+  for (int again = 0; again < 3; ++again) {
+    Ids ids;
+    bpe->Encode("abq", *vocabulary, &ids);
+    EXPECT_EQ(ids, (Ids{256, 257, 'q'}));
+  }
+}
+
+TEST(Vocabulary, FindsManyAsItFindsOne) {
+  std::vector<Piece> pieces = BytePieces();
+  std::vector<std::string> texts;
+  constexpr int kCount = 200000;  // so many that some texts share a 32-bit hash
+  std::mt19937_64 rng(4);
+  for (int i = 0; i < kCount; ++i) {
+    pieces.push_back({fmt::format("{:x}", rng()), 0, PieceType::kNormal});
+    texts.push_back(i % 2 ? pieces.back().text : fmt::format("{:x}", rng()));
+  }
+  const auto vocabulary = Vocabulary::Build(std::move(pieces), "v");
+  const std::vector<std::string_view> views(texts.begin(), texts.end());
+  Ids ids(views.size());
+  vocabulary->FindAll(views, ids.data());
+  int wrong = 0;
+  for (int i = 0; i < kCount; ++i) {
+    const TokenId expected = i % 2 ? 256 + i : -1;
+    wrong += ids[i] != expected || vocabulary->Find(texts[i]) != expected;
+  }
   EXPECT_EQ(wrong, 0);
 }
 

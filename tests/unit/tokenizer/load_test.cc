@@ -50,12 +50,15 @@ TEST(Open, ReadsWhatTheConfigBesideAdds) {
   dir.Write("tokenizer.model", ReadAll(DataPath("tiny.model")));
   dir.Write("tokenizer_config.json",
             R"({"bos_token": {"content": "<unused1>"}, "eos_token": "<end_of_turn>",
-    "added_tokens_decoder": {"8": {"content": "<think>", "special": true}, "5000": {"content": "<far>", "rstrip": true}}})");
+    "added_tokens_decoder": {"8": {"content": "<think>", "special": true}, "5000": {"content": "<far>", "rstrip": true},
+    "20": {"content": "\u2581\u2581"}}})");
   const Tokenizer tokenizer = MustOpen(dir.path());
   EXPECT_EQ(tokenizer.bos(), tokenizer.Find("<unused1>"));
   EXPECT_EQ(tokenizer.eos(), tokenizer.Find("<end_of_turn>"));
   EXPECT_EQ(tokenizer.Encode("<think><far>  "), (Ids{8, 5000}));
   EXPECT_FALSE(tokenizer.IsSpecial(5000));
+  EXPECT_EQ(tokenizer.Encode(" \u2581\u2581"),
+            Ids{*tokenizer.Find("\u2581\u2581\u2581")});  // still a piece of the file
   EXPECT_FALSE(tokenizer.Find("<unused2>"));
 
   dir.Write("tokenizer_config.json",
@@ -75,6 +78,7 @@ TEST(Open, BothKindsDeclareStartAndEnd) {
     EXPECT_EQ(tokenizer.TokenText(2), "<bos>");
     EXPECT_EQ(tokenizer.TokenBytes(2), "");
     EXPECT_TRUE(tokenizer.IsSpecial(3));
+    EXPECT_EQ(tokenizer.pieces()[3].type, PieceType::kUnknown);
     EXPECT_EQ(tokenizer.TokenBytes(*tokenizer.Find("<0x0A>")), "\n");
     EXPECT_EQ(tokenizer.TokenBytes(*tokenizer.Find("\u2581the")), " the");
     EXPECT_FALSE(tokenizer.IsSpecial(-1));
