@@ -13,6 +13,10 @@ add_library(gemma3n::gemma3n ALIAS gemma3n)
 set_target_properties(gemma3n PROPERTIES LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSION}
                       SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 gemma3n_flags(gemma3n)
+if(BUILD_SHARED_LIBS)
+  target_link_options(gemma3n PRIVATE LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/libgemma3n.map)
+  set_target_properties(gemma3n PROPERTIES LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/libgemma3n.map)
+endif()
 target_compile_features(gemma3n INTERFACE cxx_std_20)
 target_include_directories(gemma3n INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
                            $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>

@@ -61,11 +61,11 @@ void Progress::Clear() {
 }
 
 std::string HumanBytes(uint64_t bytes) {
-  static constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  static constexpr const char* kUnits[] = {"B", "kB", "MB", "GB", "TB"};
   double value = static_cast<double>(bytes);
   int unit = 0;
-  while (value >= 1024 && unit < 4) {
-    value /= 1024;
+  while (value >= 1000 && unit < 4) {
+    value /= 1000;
     ++unit;
   }
   return unit == 0 ? fmt::format("{} B", bytes)

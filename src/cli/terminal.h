@@ -39,7 +39,7 @@ class Progress {
   Clock::time_point start_, last_;
 };
 
-// "1.5 GiB", "12 KiB"
+// "1.50 GB", "12.0 kB"
 std::string HumanBytes(uint64_t bytes);
 
 // Highest resident memory of this process so far, in bytes. Pages of mapped files that are in

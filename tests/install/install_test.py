@@ -97,6 +97,15 @@ class InstallTest(unittest.TestCase):
         libraries = {**os.environ, 'LD_LIBRARY_PATH': str(pc.parent)}
         self.assertEqual(run(program, self.model, QUESTION, env=libraries).stdout, self.want)
 
+    def test_shared_library_shows_the_public_api_only(self):
+        libraries = list(self.prefix.rglob('libgemma3n.so'))
+        if not libraries:
+            self.skipTest('the static library')
+        names = run('nm', '-DC', '--defined-only', libraries[0]).stdout.decode().splitlines()
+        self.assertGreater(len(names), 30)
+        for line in names:
+            self.assertRegex(line, r' (gemma3n_\w+|gemma3n::(Engine|Session)::.*|gemma3n::\w+(Name|Table)\(.*\))$')
+
     def test_headers_stand_alone(self):
         include = self.prefix / 'include'
         headers = sorted(p.relative_to(include) for p in include.rglob('*.h'))
