@@ -4,6 +4,7 @@ PROMPT ?= What is three plus four?
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 20
 GEMMA3N = build/release/bin/gemma3n
+export MODEL PROMPT
 
 .DEFAULT_GOAL := build
 .PHONY: help build test test-all run bench fuzz asan tsan clang format install deps deps-dev clean
@@ -34,7 +35,7 @@ test-all: build  ## every test, the slow ones too
 
 run: build       ## answer PROMPT with MODEL
 ifneq ($(MODEL),)
-	@$(GEMMA3N) run --model $(MODEL) --prompt "$(PROMPT)" --stats
+	@$(GEMMA3N) run --model "$$MODEL" --prompt "$$PROMPT" --stats
 else
 	@$(GEMMA3N) --version
 	@echo
@@ -48,7 +49,7 @@ bench: deps-dev  ## micro-benchmarks, and speed and memory of MODEL if given
 	$(call configure_and_build,release,-DGEMMA3N_BUILD_BENCH=ON)
 	@set -e; for b in build/release/bin/*_bench; do echo "== $$b"; $$b; done
 ifneq ($(MODEL),)
-	@$(GEMMA3N) bench --model $(MODEL)
+	@$(GEMMA3N) bench --model "$$MODEL"
 endif
 
 fuzz: deps-dev   ## each parser's fuzzer for FUZZ_SECONDS
