@@ -10,10 +10,14 @@
 
 namespace gemma3n {
 
+// Text for a message in one line: names in it come from untrusted files. Control characters and
+// bytes that are no UTF-8 become "\\x1b", and the middle of very long text is left out.
+std::string OneLine(std::string text);
+
 // Error(StatusCode::kCorruptFile, "{}: header of {} bytes, expected at most {}", path, n, max)
 template <typename... Args>
 Status Error(StatusCode code, fmt::format_string<Args...> format, Args&&... args) {
-  return Status(code, fmt::format(format, std::forward<Args>(args)...));
+  return Status(code, OneLine(fmt::format(format, std::forward<Args>(args)...)));
 }
 
 }  // namespace gemma3n
