@@ -10,7 +10,7 @@ export MODEL PROMPT
 .PHONY: help build test test-all run bench fuzz asan tsan clang format install deps deps-dev clean
 
 help:            ## this list
-	@grep -hE '^[a-z-]+: .*##|^[a-z-]+: +##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
+	@sed -nE 's/^([a-z][a-z -]*):[^#=]*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 deps:
 	@tools/install_deps.sh test
@@ -56,7 +56,7 @@ fuzz: deps-dev   ## each parser's fuzzer for FUZZ_SECONDS
 	$(call configure_and_build,fuzz)
 	@tools/run_fuzzers.sh build/fuzz/bin $(FUZZ_SECONDS)
 
-asan tsan clang: deps-dev ## fast tests under sanitizers, or built with clang
+asan tsan clang: deps-dev  ## fast tests under sanitizers, or built with clang
 	$(call configure_and_build,$(@:asan=asan-ubsan))
 	@ctest --preset $(@:asan=asan-ubsan) --label-exclude slow
 
