@@ -5,7 +5,6 @@
 #include "chat/jinja/text.h"
 
 namespace gemma3n::jinja {
-
 Result<Template> Template::Parse(std::string_view source, std::string name, const Limits& limits) {
   if (source.size() > limits.source_bytes) {
     return Error(StatusCode::kUnsupported, "{}: a template of {} bytes, expected at most {}", name,
@@ -14,7 +13,7 @@ Result<Template> Template::Parse(std::string_view source, std::string name, cons
   if (!IsValidUtf8(source))
     return Error(StatusCode::kCorruptFile, "{}: the template is not valid UTF-8", name);
   auto body = ParseTemplate(source);
-  if (!body.ok()) return body.status().WithContext(name);
+  if (!body.ok()) return Error(body.status().code(), "{}: {}", name, body.status().message());
   Template parsed;
   parsed.name_ = std::move(name);
   parsed.limits_ = limits;
@@ -26,7 +25,7 @@ Result<std::string> Template::Render(const std::vector<std::pair<std::string, Va
                                      std::function<std::tm()> clock) const {
   Interpreter interpreter(limits_, std::move(clock));
   auto text = interpreter.Run(body_, variables);
-  if (!text.ok()) return text.status().WithContext(name_);
+  if (!text.ok()) return Error(text.status().code(), "{}: {}", name_, text.status().message());
   return text;
 }
 

@@ -53,7 +53,8 @@ TEST(JinjaLimits, Bytes) {
            "{% set ns = namespace(a=[1]) %}{% for i in range(100) %}{% set ns.a = ns.a + ns.a %}{% "
            "endfor %}",
            "{% for i in range(100000) %}{{ s }}{% endfor %}",
-           "{% set x = s ~ s ~ s ~ s ~ s %}{% set x = [x, x, x, x] %}{% set x = [x, x, x, x] %}{% set "
+           "{% set x = s ~ s ~ s ~ s ~ s %}{% set x = [x, x, x, x] %}{% set x = [x, x, x, x] %}{% "
+           "set "
            "x = [x, x, x, x] %}"
            "{% set x = [x, x, x, x] %}{% set x = [x, x, x, x] %}{{ x }}",
            "{% set x = [] %}{% set ns = namespace(x=[]) %}{% for i in range(60) %}{% set ns.x = "
@@ -157,6 +158,13 @@ TEST(JinjaLimits, TemplateSize) {
   const Status status = RunTemplate(std::string((1 << 20) + 1, ' '));
   EXPECT_EQ(status.code(), StatusCode::kUnsupported);
   EXPECT_THAT(status.message(), HasSubstr("template of 1048577 bytes, expected at most 1048576"));
+}
+
+TEST(JinjaLimits, ErrorsAreOneLine) {
+  const Status status = RunTemplate("{{ raise_exception('a\\nb' ~ 'é' * 9000) }}");
+  EXPECT_EQ(status.message().find('\n'), std::string::npos);
+  EXPECT_LT(status.message().size(), 5000u);
+  EXPECT_THAT(status.message(), testing::StartsWith("t: line 1: a\\x0ab"));
 }
 
 // Every prefix of a template is refused or rendered, never worse.

@@ -1,6 +1,7 @@
 // JSON to template values and messages, for the fixtures.
 #pragma once
 
+#include <ctime>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
