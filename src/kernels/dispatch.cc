@@ -5,6 +5,8 @@
 
 #include "kernels/reference/reference.h"
 #if defined(__x86_64__)
+#include <cpuid.h>
+
 #include "kernels/avx2/table.h"
 #include "kernels/avx512/table.h"
 #endif
@@ -13,10 +15,15 @@ namespace gemma3n {
 namespace {
 
 #if defined(__x86_64__)
+// Clang 14's __builtin_cpu_supports does not know it.
+bool HasF16c() {
+  unsigned a, b, c, d;
+  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+}
+
 // __builtin_cpu_supports also asks whether the operating system saves the wide registers.
 bool HasAvx2() {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-         __builtin_cpu_supports("f16c");
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && HasF16c();
 }
 
 bool HasAvx512() {

@@ -27,18 +27,30 @@ void AttentionScores(const float* q, int64_t q_stride, const float* k, int64_t k
                                           kv_stride, n, head_dim, scores + kFirst * keys + j, keys);
     }
   } else {
-    for (int64_t j = 0; j < count; j += kTileRows) {
+    // Keys side by side come from the four quarters of the run: long runs through memory, as in
+    // LinearFew.
+    const int64_t stripe = (count + kTileRows - 1) / kTileRows;
+    for (int64_t j = 0; j < stripe; ++j) {
+      int64_t key[kTileRows];
       const float* rows[kTileRows];
-      for (int i = 0; i < kTileRows; ++i) rows[i] = k + Min(j + i, count - 1) * kv_stride;
+      for (int i = 0; i < kTileRows; ++i) {
+        key[i] = Min(j + i * stripe, count - 1);
+        rows[i] = k + key[i] * kv_stride;
+      }
       typename S::F4 sums[kCount];
       Tile<S, kCount>(rows, q, q_stride, head_dim, sums);
-      for (int h = 0; h < kCount; ++h)
-        StoreSums<S>(scores + h * keys + j, sums[h], count - j, false);
+      for (int h = 0; h < kCount; ++h) {
+        float part[kTileRows];
+        S::Store4(part, sums[h]);
+        for (int i = 0; i < kTileRows; ++i) scores[h * keys + key[i]] = part[i];
+      }
     }
   }
 }
 
 // out[h][0 .. width) += sum_j p[h][j] v[j][0 .. width) for kCount heads, width <= kVectors vectors.
+// Key after key, so that the result has the same bits however the keys are cut into blocks and
+// runs.
 template <class S, int kCount, int kVectors>
 G3N_INLINE void AttentionColumns(const float* p, int64_t keys, const float* v, int64_t kv_stride,
                                  int64_t count, int64_t width, float* out, int64_t out_stride) {
@@ -49,7 +61,8 @@ G3N_INLINE void AttentionColumns(const float* p, int64_t keys, const float* v, i
   G3N_UNROLL
   for (int h = 0; h < kCount; ++h) {
     G3N_UNROLL
-    for (int c = 0; c < kVectors; ++c) acc[h][c] = S::Zero();
+    for (int c = 0; c < kVectors; ++c)
+      acc[h][c] = LoadPart<S>(out + h * out_stride + c * S::kLanes, part(c));
   }
   for (int64_t j = 0; j < count; ++j, v += kv_stride) {
     F value[kVectors];
@@ -67,10 +80,8 @@ G3N_INLINE void AttentionColumns(const float* p, int64_t keys, const float* v, i
   G3N_UNROLL
   for (int h = 0; h < kCount; ++h) {
     G3N_UNROLL
-    for (int c = 0; c < kVectors; ++c) {
-      float* o = out + h * out_stride + c * S::kLanes;
-      StorePart<S>(o, S::Add(LoadPart<S>(o, part(c)), acc[h][c]), part(c));
-    }
+    for (int c = 0; c < kVectors; ++c)
+      StorePart<S>(out + h * out_stride + c * S::kLanes, acc[h][c], part(c));
   }
 }
 
@@ -78,8 +89,7 @@ G3N_INLINE void AttentionColumns(const float* p, int64_t keys, const float* v, i
 template <class S, int kCount>
 void AttentionValues(const float* p, int64_t keys, const float* v, int64_t kv_stride, int64_t count,
                      int64_t head_dim, float* out, int64_t out_stride) {
-  constexpr int64_t kBlock =
-      32;  // value rows that stay in the first-level cache while their columns are visited
+  constexpr int64_t kBlock = 32;  // value rows whose columns are visited together
   constexpr int64_t kWide = S::kColumns * S::kLanes;
   for (int64_t j = 0; j < count; j += kBlock) {
     const int64_t n = Min(kBlock, count - j);

@@ -86,14 +86,44 @@ G3N_INLINE void MultiplyBlocks(const std::byte* (&src)[kTileRows], const float* 
   for (int i = 0; i < kTileRows; ++i) src[i] += D::kBytes;
 }
 
+// sums[t] = {row 0 . x_t, ..., row 3 . x_t} over columns [begin, end); src[i] is row i at column
+// begin, and moves on.
+template <class S, class D, int kTokens>
+G3N_INLINE void SumSlab(const std::byte* (&src)[kTileRows], const ConstView& x, int64_t begin,
+                        int64_t end, typename S::F4 (&sums)[kTokens]) {
+  using F = typename S::F;
+  F acc[kTokens][kTileRows];
+  G3N_UNROLL
+  for (int t = 0; t < kTokens; ++t) {
+    G3N_UNROLL
+    for (int i = 0; i < kTileRows; ++i) acc[t][i] = S::Zero();
+  }
+  int64_t c = begin;
+  for (; c + D::kElements <= end; c += D::kElements) {
+    MultiplyBlocks<S, D>(src, x.data + c, x.stride, acc, std::make_index_sequence<kTileRows>());
+  }
+  if constexpr (D::kPlain) {
+    if (c < end) {
+      G3N_UNROLL
+      for (int i = 0; i < kTileRows; ++i) {
+        const F v = PartialBlock<S, D>(src[i], end - c);
+        G3N_UNROLL
+        for (int t = 0; t < kTokens; ++t)
+          acc[t][i] = S::Fma(v, S::LoadN(x.row(t) + c, end - c), acc[t][i]);
+      }
+    }
+  }
+  G3N_UNROLL
+  for (int t = 0; t < kTokens; ++t)
+    sums[t] = S::Reduce4(acc[t][0], acc[t][1], acc[t][2], acc[t][3]);
+}
+
 // A few tokens: each weight is decoded in registers, multiplied and forgotten. Bound by reading the
 // weights, so the rows that are side by side come from the four quarters of the range: four long
 // runs through memory, which the processor prefetches twice as fast as many short ones.
 template <class S, DType kType, int kTokens>
 void LinearFew(const Matrix& w, int64_t row_begin, int64_t row_end, const ConstView& x,
                const View& y) {
-  using F = typename S::F;
-  using D = Decoder<S, kType>;
   const int64_t stripe = (row_end - row_begin + kTileRows - 1) / kTileRows;
   for (int64_t r = row_begin; r < row_begin + stripe; ++r) {
     int64_t row[kTileRows];
@@ -102,37 +132,14 @@ void LinearFew(const Matrix& w, int64_t row_begin, int64_t row_end, const ConstV
       row[i] = Min(r + i * stripe, row_end - 1);
       src[i] = w.row(row[i]);
     }
-    float sums[kTokens][kTileRows] = {};
+    float total[kTokens][kTileRows] = {};
     for (int64_t slab = 0; slab < w.cols; slab += kSlab) {
-      const int64_t end = Min(slab + kSlab, w.cols);
-      F acc[kTokens][kTileRows];
-      G3N_UNROLL
-      for (int t = 0; t < kTokens; ++t) {
-        G3N_UNROLL
-        for (int i = 0; i < kTileRows; ++i) acc[t][i] = S::Zero();
-      }
-      int64_t c = slab;
-      for (; c + D::kElements <= end; c += D::kElements) {
-        MultiplyBlocks<S, D>(src, x.data + c, x.stride, acc, std::make_index_sequence<kTileRows>());
-      }
-      if constexpr (D::kPlain) {
-        if (c < end) {
-          G3N_UNROLL
-          for (int i = 0; i < kTileRows; ++i) {
-            const F v = PartialBlock<S, D>(src[i], end - c);
-            G3N_UNROLL
-            for (int t = 0; t < kTokens; ++t)
-              acc[t][i] = S::Fma(v, S::LoadN(x.row(t) + c, end - c), acc[t][i]);
-          }
-        }
-      }
-      for (int t = 0; t < kTokens; ++t) {
-        StoreSums<S>(sums[t], S::Reduce4(acc[t][0], acc[t][1], acc[t][2], acc[t][3]), kTileRows,
-                     slab > 0);
-      }
+      typename S::F4 sums[kTokens];
+      SumSlab<S, Decoder<S, kType>, kTokens>(src, x, slab, Min(slab + kSlab, w.cols), sums);
+      for (int t = 0; t < kTokens; ++t) StoreSums<S>(total[t], sums[t], kTileRows, slab > 0);
     }
     for (int t = 0; t < kTokens; ++t) {
-      for (int i = 0; i < kTileRows; ++i) y.row(t)[row[i]] = sums[t][i];
+      for (int i = 0; i < kTileRows; ++i) y.row(t)[row[i]] = total[t][i];
     }
   }
 }
@@ -189,6 +196,27 @@ G3N_INLINE void CopySlab(const ConstView& x, int64_t slab, int64_t n, float* dst
   }
 }
 
+// The order in which LinearMany visits blocks of rows x one slab. Along the rows, as the weights
+// lie in memory; or, when the activations are larger than the second-level cache, slab by slab, so
+// that they are read once and not once per block of rows.
+template <class S>
+struct BlockOrder {
+  static constexpr int64_t kRows = 32, kLargeInput = int64_t{1} << 18;  // floats
+  int64_t row_begin, row_blocks, slabs;
+  bool slab_by_slab;
+
+  BlockOrder(const Matrix& w, int64_t begin, int64_t end, int64_t tokens)
+      : row_begin(begin),
+        row_blocks((end - begin + kRows - 1) / kRows),
+        slabs((w.cols + kSlab - 1) / kSlab),
+        slab_by_slab(tokens * w.cols > kLargeInput) {}
+  int64_t count() const { return row_blocks * slabs; }
+  int64_t Row(int64_t i) const {
+    return row_begin + kRows * (slab_by_slab ? i % row_blocks : i / slabs);
+  }
+  int64_t Slab(int64_t i) const { return kSlab * (slab_by_slab ? i / row_blocks : i % slabs); }
+};
+
 template <class D>
 G3N_INLINE const std::byte* SlabStart(const Matrix& w, int64_t row, int64_t slab) {
   return w.row(row) + slab / D::kElements * D::kBytes;
@@ -202,29 +230,29 @@ template <class S, DType kType>
 void LinearMany(const Matrix& w, int64_t row_begin, int64_t row_end, const ConstView& x,
                 const View& y) {
   using D = Decoder<S, kType>;
-  constexpr int64_t kBlockRows = 32, kSlabBytes = kSlab / D::kElements * D::kBytes;
+  constexpr int64_t kBlockRows = BlockOrder<S>::kRows;
   alignas(64) float weights[kBlockRows * kSlab];  // 64 KB
   alignas(64) float tokens[S::kTileTokens * kSlab];
   const int64_t tiles = (x.rows + S::kTileTokens - 1) / S::kTileTokens;
-  for (int64_t r = row_begin; r < row_end; r += kBlockRows) {
-    const int64_t rows = Min(kBlockRows, row_end - r);
-    for (int64_t slab = 0; slab < w.cols; slab += kSlab) {
-      const int64_t n = Min(kSlab, w.cols - slab), padded = RoundUp(n, S::kLanes);
-      const bool last_slab = slab + kSlab >= w.cols;
-      for (int64_t i = 0; i < rows; ++i) {
-        const std::byte* next = nullptr;
-        if (!last_slab) next = SlabStart<D>(w, r + i, slab + kSlab);
-        if (last_slab && r + kBlockRows + i < row_end) next = w.row(r + kBlockRows + i);
-        for (int64_t b = 0; next != nullptr && b < kSlabBytes; b += 64) S::Prefetch(next + b);
-        float* row = weights + i * kSlab;
-        if (padded > n) S::Store(row + padded - S::kLanes, S::Zero());
-        Dequantize<S, kType>(SlabStart<D>(w, r + i, slab), row, n);
-      }
-      for (int64_t tile = 0; tile < tiles; ++tile) {
-        const int64_t t = x.rows * tile / tiles, count = x.rows * (tile + 1) / tiles - t;
-        CopySlab<S>(x.Rows(t, count), slab, n, tokens);
-        TileRowBlock<S>(count, weights, rows, tokens, padded, y.row(t) + r, y.stride, slab > 0);
-      }
+  const BlockOrder<S> order(w, row_begin, row_end, x.rows);
+  for (int64_t block = 0; block < order.count(); ++block) {
+    const int64_t r = order.Row(block), slab = order.Slab(block);
+    const int64_t rows = Min(kBlockRows, row_end - r), n = Min(kSlab, w.cols - slab);
+    const int64_t next = Min(block + 1, order.count() - 1), next_row = order.Row(next),
+                  next_slab = order.Slab(next);
+    const int64_t next_bytes = Min(kSlab, w.cols - next_slab) / D::kElements * D::kBytes;
+    const int64_t padded = RoundUp(n, S::kLanes);
+    for (int64_t i = 0; i < rows; ++i) {
+      const std::byte* ahead = SlabStart<D>(w, Min(next_row + i, row_end - 1), next_slab);
+      for (int64_t b = 0; b < next_bytes; b += 64) S::Prefetch(ahead + b);
+      float* row = weights + i * kSlab;
+      if (padded > n) S::Store(row + padded - S::kLanes, S::Zero());
+      Dequantize<S, kType>(SlabStart<D>(w, r + i, slab), row, n);
+    }
+    for (int64_t tile = 0; tile < tiles; ++tile) {
+      const int64_t t = x.rows * tile / tiles, count = x.rows * (tile + 1) / tiles - t;
+      CopySlab<S>(x.Rows(t, count), slab, n, tokens);
+      TileRowBlock<S>(count, weights, rows, tokens, padded, y.row(t) + r, y.stride, slab > 0);
     }
   }
 }

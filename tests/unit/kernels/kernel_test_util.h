@@ -2,7 +2,10 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <random>
 #include <string>
@@ -59,6 +62,36 @@ class Guarded {
   size_t size_;
   std::vector<float> storage_;
   float* start_;
+};
+
+// Bytes that end where an unreadable page begins: reading past them kills the test.
+class AgainstPage {
+ public:
+  AgainstPage(const void* bytes, size_t size) {
+    const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    const size_t readable = (size + page - 1) / page * page;
+    mapped_ = readable + page;
+    void* memory =
+        mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) std::abort();
+    base_ = static_cast<std::byte*>(memory);
+    mprotect(base_ + readable, page, PROT_NONE);
+    start_ = base_ + readable - size;
+    if (size > 0) std::memcpy(start_, bytes, size);
+  }
+  explicit AgainstPage(const std::vector<float>& values)
+      : AgainstPage(values.data(), values.size() * sizeof(float)) {}
+  explicit AgainstPage(const std::vector<std::byte>& bytes)
+      : AgainstPage(bytes.data(), bytes.size()) {}
+  AgainstPage(const AgainstPage&) = delete;
+  AgainstPage& operator=(const AgainstPage&) = delete;
+  ~AgainstPage() { munmap(base_, mapped_); }
+  std::byte* bytes() { return start_; }
+  float* floats() { return reinterpret_cast<float*>(start_); }
+
+ private:
+  size_t mapped_;
+  std::byte *base_, *start_;
 };
 
 // A row of any dtype with finite values: random quants under scales of about 0.01 .. 0.1.

@@ -151,6 +151,25 @@ TEST_P(Linear, NanAndInfinityStayInTheirTokenAndRow) {
   }
 }
 
+TEST_P(Linear, ReadsAndWritesNothingPastItsBuffers) {
+  std::vector<int64_t> widths = {block(), 2 * block(), 5 * block()};
+  if (block() == 1) widths = {1, 3, 7, 8, 9, 15, 16, 17, 31, 33, 511, 512, 513, 530};
+  for (int64_t cols : widths) {
+    for (int64_t rows : {1, 3, 4, 33}) {
+      const auto m = RandomMatrix(dtype(), rows, cols, random_);
+      AgainstPage weights(m.matrix.data, static_cast<size_t>(rows * m.matrix.row_bytes));
+      Matrix w = m.matrix;
+      w.data = weights.bytes();
+      for (int64_t tokens : {1, 2, 4, 7}) {
+        AgainstPage x(random_.Normals(tokens * cols)), y(std::vector<float>(tokens * rows));
+        linear()(w, 0, rows, ConstView(x.floats(), tokens, cols), View(y.floats(), tokens, rows));
+      }
+      AgainstPage out{std::vector<float>(cols)};
+      table().dequantize[static_cast<int>(dtype())](w.row(rows - 1), out.floats(), cols);
+    }
+  }
+}
+
 TEST(OpsLinear, AnyThreadCountGivesTheSameBits) {
   Random random(3);
   for (const KernelTable* table : AvailableKernels()) {

@@ -210,6 +210,23 @@ TEST_P(VectorOps, Rope) {
   });
 }
 
+TEST_P(VectorOps, ReadsAndWritesNothingPastItsBuffers) {
+  for (int64_t n = 1; n <= 2 * kMaxCount; ++n) {
+    AgainstPage x(random_.Normals(n)), y(random_.Normals(n)), half(random_.Normals(n / 2));
+    table().dot(x.floats(), y.floats(), n);
+    table().rms_norm(x.floats(), x.floats(), y.floats(), n, 1e-6f);
+    table().add(x.floats(), y.floats(), n);
+    table().axpy(0.1f, x.floats(), y.floats(), n);
+    table().scale(0.5f, y.floats(), n);
+    table().mul(x.floats(), y.floats(), n);
+    table().gelu_mul(x.floats(), x.floats(), y.floats(), n);
+    table().softcap(y.floats(), n, 30);
+    table().gaussian_topk(y.floats(), n, 1);
+    table().softmax(y.floats(), n);
+    table().rope(y.floats(), half.floats(), half.floats(), n / 2 * 2);
+  }
+}
+
 // NaN anywhere comes out where it went in, or everywhere when the operation mixes the row.
 TEST_P(VectorOps, NanPropagates) {
   for (int64_t n : {1, 7, 16, 17, 35}) {
