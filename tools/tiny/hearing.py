@@ -167,6 +167,5 @@ def train(limit_s=None, folder=None, seed=21):
             tick = time.time()
         if run.due():
             save()
-            runlog.plot(run.folder)
     save()
     runlog.plot(run.folder)

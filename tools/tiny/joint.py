@@ -259,6 +259,5 @@ def train(limit_s=None, folder=None, seed=31):
             tick = time.time()
         if run.due():
             save()
-            runlog.plot(run.folder)
     save()
     runlog.plot(run.folder)

@@ -37,11 +37,18 @@ def stage(*words):
         subprocess.run(command, stdout=f, stderr=f, check=True, env=os.environ)
 
 
+def train(name):
+    """Runs a training stage to its end; one that was told to stop ends the pipeline too."""
+    if not done(name):
+        stage(name)
+        if not done(name):
+            raise subprocess.CalledProcessError(0, f"{name} (stopped)")
+
+
 def tower(name):
     if name == "audio":
         stage("speech")
-    if not done(name):
-        stage(name)
+    train(name)
     if not frozen(name):
         stage("freeze", name)
     stage("cache", name)
@@ -59,12 +66,8 @@ def run():
         except subprocess.CalledProcessError as e:
             failures.append(e)
 
-    def decoder():
-        if not done("joint"):
-            stage("joint")
-
     pictures = threading.Thread(target=lane, args=(lambda: tower("vision"),))
-    sounds = threading.Thread(target=lane, args=(lambda: tower("audio"), decoder))
+    sounds = threading.Thread(target=lane, args=(lambda: tower("audio"), lambda: train("joint")))
     for t in (pictures, sounds):
         t.start()
     for t in (pictures, sounds):

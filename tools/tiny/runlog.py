@@ -99,7 +99,7 @@ def plot(folder, out=None):
         axis.set_ylabel(label)
         axis.grid(alpha=0.3)
         if members:
-            axis.legend(fontsize=7, ncol=2)
+            axis.legend(fontsize=7, ncol=2, loc="upper right" if label == "loss" else "lower right")
     axes[1].set_xlabel("step")
     axes[0].set_title(folder.name)
     path = Path(out) if out else folder / "curve.png"

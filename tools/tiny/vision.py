@@ -218,6 +218,5 @@ def train(limit_s=None, folder=None, muon=True, seed=11):
             began_step = time.time()
         if run.due():
             save()
-            runlog.plot(run.folder)
     save()
     runlog.plot(run.folder)
