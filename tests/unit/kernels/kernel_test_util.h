@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <random>
@@ -42,7 +43,7 @@ class Guarded {
       : size_(values.size()), storage_(values.size() + 64, kGuard) {
     auto address = reinterpret_cast<uintptr_t>(storage_.data() + 16);
     start_ = storage_.data() + 16 + (64 - address % 64) % 64 / sizeof(float) + shift;
-    std::memcpy(start_, values.data(), values.size() * sizeof(float));
+    std::copy(values.begin(), values.end(), start_);
   }
   Guarded(const Guarded&) = delete;
   Guarded& operator=(const Guarded&) = delete;
