@@ -1,5 +1,6 @@
 // A checkpoint as one GGUF file that llama.cpp loads: its names, its stacks and paddings, its
 // types.
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 
@@ -120,14 +121,18 @@ class Plan {
 
   void AddNotes() {
     for (const auto& [dtype, count] : fallbacks_) {
-      notes.push_back(fmt::format("{} tensors are {}: their rows do not fill whole blocks of {}",
-                                  count, dtype, Name(type_)));
+      notes.push_back(fmt::format("{} tensor{} {}: their rows do not fill whole blocks", count,
+                                  count == 1 ? " is" : "s are", dtype));
     }
     if (zero_filled_layers_ > 0) {
       notes.push_back(fmt::format(
           "the unused key and value projections of {} layers are zeros: the source has none, "
           "llama.cpp wants them",
           zero_filled_layers_));
+    }
+    const auto& widths = source_.config().text.intermediate_size;
+    if (std::any_of(widths.begin(), widths.end(), [&](int64_t w) { return w != widths.front(); })) {
+      notes.push_back("the layers' MLP widths differ: llama.cpp loads only files of one width");
     }
     for (const auto& [name, tensor] : source_.checkpoint().tensors()) {
       if (!name.starts_with("vision_tower.") && !name.starts_with("audio_tower.")) continue;

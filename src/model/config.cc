@@ -12,6 +12,7 @@ namespace {
 constexpr int64_t kMaxSize = int64_t{1} << 20;
 constexpr int64_t kMaxLayers = 1024;
 constexpr int64_t kMaxVocab = int64_t{1} << 24;
+constexpr float kMaxSparsityZ = 5.5f;  // no float32 below 1 has a larger quantile
 constexpr int64_t kMaxContext = int64_t{1} << 24;
 
 // Collects the first violation.
@@ -88,9 +89,9 @@ void CheckLayers(Checker& check, const TextConfig& c) {
       check.Fail("intermediate_size of layer {}: expected 1 to {}, found {}", i, kMaxSize,
                  c.intermediate_size[i]);
     }
-    if (!std::isfinite(c.sparsity_z[i])) {
-      check.Fail("activation sparsity of layer {}: expected a finite multiplier, found {}", i,
-                 c.sparsity_z[i]);
+    if (!(std::fabs(c.sparsity_z[i]) <= kMaxSparsityZ)) {
+      check.Fail("activation sparsity of layer {}: expected a multiplier of -{} to {}, found {}", i,
+                 kMaxSparsityZ, kMaxSparsityZ, c.sparsity_z[i]);
     }
     if (c.kv_source(i) < 0) {
       check.Fail(

@@ -1,4 +1,5 @@
 // Writing config.json, so that HF reads a written checkpoint back.
+#include <algorithm>
 #include <cmath>
 
 #include "formats/json.h"
@@ -19,7 +20,9 @@ double ShortestDecimal(float value) {
 float SparsityOf(float z) {
   if (z == 0) return 0;
   if (std::fabs(z) < 1e-30f) return 0.5f;
-  const auto guess = static_cast<float>(0.5 * std::erfc(-z / std::sqrt(2.0)));
+  constexpr float kLeast = 0x1p-24f;  // 2 s - 1 is still above -1, and below 1 at the other end
+  const auto guess =
+      std::clamp(static_cast<float>(0.5 * std::erfc(-z / std::sqrt(2.0))), kLeast, 1 - kLeast);
   // Round numbers first: several neighbouring floats may give the same multiplier.
   for (double scale : {100.0, 1000.0, 10000.0}) {
     const auto round = static_cast<float>(std::round(guess * scale) / scale);

@@ -192,7 +192,7 @@ TEST(GgufConfig, RefusesOtherModels) {
   expect("gemma3n.attention.sliding_window_pattern", 0, kCorrupt,
          "a flag for each layer, or a period");
   expect("gemma3n.activation_sparsity_scale", std::vector<float>(25, NAN), kCorrupt,
-         "finite multiplier, found nan");
+         "expected a multiplier of -5.5 to 5.5, found nan");
   expect("gemma3n.activation_sparsity_scale", std::vector<float>(25, INFINITY), kCorrupt,
          "found inf");
   expect("gemma3n.activation_sparsity_scale", std::string("x"), kCorrupt, "a list of numbers");

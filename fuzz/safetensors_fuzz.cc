@@ -1,0 +1,9 @@
+// Any bytes as a .safetensors file: an error in one sentence, or tensors that can be read.
+#include "exercise.h"
+#include "memory_file.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const gemma3n::fuzz::MemoryFile file(data, size);
+  gemma3n::fuzz::ExerciseSafetensors(file.path());
+  return 0;
+}
