@@ -95,7 +95,7 @@ class Terminal:
     def __init__(self, *args, env=None):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.execve(support.BIN, [support.BIN, *map(str, args)], {**os.environ, 'TERM': 'xterm', **(env or {})})
+            os.execve(support.BIN, support.command_line(*args), {**os.environ, 'TERM': 'xterm', **(env or {})})
         self.text = b''
 
     def expect(self, word, timeout=30):

@@ -68,7 +68,7 @@ class BadFilesTest(support.CliTest):
             flipped = bytearray(data)
             flipped[rng.randrange(header)] ^= 1 << rng.randrange(8)
             (self.bad / SHARD).write_bytes(flipped)
-            done = subprocess.run([support.BIN, 'run', '--model', self.bad, '--prompt', 'x', '--max-tokens', '1'],
+            done = subprocess.run(support.command_line('run', '--model', self.bad, '--prompt', 'x', '--max-tokens', 1),
                                   capture_output=True, timeout=60)
             self.assertIn(done.returncode, (0, 1), done.stderr)
             if done.returncode == 1:
@@ -156,7 +156,7 @@ class BadFilesTest(support.CliTest):
             flipped = bytearray(data)
             flipped[rng.randrange(6000)] ^= 1 << rng.randrange(8)
             bad.write_bytes(flipped)
-            done = subprocess.run([support.BIN, 'run', '--model', bad, '--prompt', 'x', '--max-tokens', '1'], capture_output=True,
+            done = subprocess.run(support.command_line('run', '--model', bad, '--prompt', 'x', '--max-tokens', 1), capture_output=True,
                                   timeout=60)
             self.assertIn(done.returncode, (0, 1), done.stderr)
 
@@ -282,7 +282,7 @@ class WritingTest(support.CliTest):
                      ['tokenize', '--model', self.model, '--prompt', 'x'], ['inspect', self.model],
                      ['bench', '--model', self.model, '--prompt-tokens', 4, '--gen-tokens', 2, '--json']):
             with open('/dev/full', 'wb') as full:
-                done = subprocess.run([support.BIN, *map(str, args)], stdout=full, stderr=subprocess.PIPE, timeout=60)
+                done = subprocess.run(support.command_line(*args), stdout=full, stderr=subprocess.PIPE, timeout=60)
             self.assertEqual(done.returncode, 1, args)
             self.assertRegex(done.stderr, rb'^gemma3n: standard output: cannot write it \(No space left on device\)\n$')
 

@@ -52,7 +52,7 @@ class RunTest(support.CliTest):
     def test_ways_to_compute_agree(self):
         prompt = ['--prompt', 'the other thing that there is', '--max-tokens', 40]
         first = self.run_json(*prompt)['tokens']
-        for option in (['--no-prefill-skip'], ['--prefill-chunk', 1], ['--prefill-chunk', 7], ['--threads', 1], ['--context', 200]):
+        for option in (['--no-prefill-skip'], ['--prefill-chunk', 1], ['--prefill-chunk', 7], ['--threads', 2], ['--threads', 3], ['--context', 200]):
             self.assertEqual(self.run_json(*prompt, *option)['tokens'], first, option)
 
     def test_seed_decides(self):
@@ -133,11 +133,11 @@ class RunTest(support.CliTest):
         self.assertIn(b'Usage: gemma3n', done.stderr)
 
     def test_closed_and_broken_stdout(self):
-        closed = subprocess.run(['sh', '-c', f'exec "{BIN}" run --model "{self.model}" --prompt x >&-'],
+        closed = subprocess.run(['sh', '-c', f'exec "{BIN}" run --threads 1 --model "{self.model}" --prompt x >&-'],
                                 stderr=subprocess.PIPE, timeout=60)
         self.assertEqual(closed.returncode, 1)
         self.assertIn(b'standard output', closed.stderr)
-        broken = subprocess.run(f'"{BIN}" run --model "{self.model}" --prompt x --ignore-end-tokens --logit-bias 262=900 | head -c 1',
+        broken = subprocess.run(f'"{BIN}" run --threads 1 --model "{self.model}" --prompt x --ignore-end-tokens --logit-bias 262=900 | head -c 1',
                                 shell=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
         self.assertEqual((broken.stdout, broken.stderr), (b'a', b''))
 
