@@ -86,6 +86,13 @@ Result<std::string> ReadFile(const std::string& path, size_t max_bytes) {
   }
 }
 
+void ReleaseMappedPages(std::span<const std::byte> part) {
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = (reinterpret_cast<uintptr_t>(part.data()) + page - 1) / page * page;
+  const auto end = (reinterpret_cast<uintptr_t>(part.data()) + part.size()) / page * page;
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
 bool FileExists(const std::string& path) {
   struct stat info {};
   return ::stat(path.c_str(), &info) == 0;
@@ -126,7 +133,8 @@ void AtomicFileWriter::Discard() {
 }
 
 Status AtomicFileWriter::Write(const void* data, size_t size) {
-  if (file_ == nullptr) return Error(StatusCode::kInternal, "{}: written to after it was closed", path_);
+  if (file_ == nullptr)
+    return Error(StatusCode::kInternal, "{}: written to after it was closed", path_);
   if (size == 0) return OkStatus();
   if (std::fwrite(data, 1, size, file_) != size) {
     const int error = errno;
@@ -149,7 +157,8 @@ Status AtomicFileWriter::PadTo(size_t alignment) {
 }
 
 Status AtomicFileWriter::Commit() {
-  if (file_ == nullptr) return Error(StatusCode::kInternal, "{}: committed after it was closed", path_);
+  if (file_ == nullptr)
+    return Error(StatusCode::kInternal, "{}: committed after it was closed", path_);
   if (std::fflush(file_) != 0 || ::fsync(::fileno(file_)) != 0) {
     const int error = errno;
     Discard();

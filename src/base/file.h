@@ -38,6 +38,10 @@ class MappedFile {
 // max_bytes.
 Result<std::string> ReadFile(const std::string& path, size_t max_bytes = size_t{1} << 30);
 
+// Lets go of the resident pages of part of a mapped file; they come back from the file when they
+// are touched again.
+void ReleaseMappedPages(std::span<const std::byte> part);
+
 bool FileExists(const std::string& path);
 bool IsDirectory(const std::string& path);
 

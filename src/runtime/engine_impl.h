@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/arena.h"
+#include "base/file.h"
 #include "base/thread_pool.h"
 #include "chat/chat_template.h"
 #include "gemma3n/engine.h"
@@ -42,6 +43,19 @@ struct EngineImpl {
 
   std::mutex compute;  // one forward at a time: it has the threads and the scratch memory to itself
   std::optional<Arena> arena;  // guarded by compute
+
+  // Rows of the per-layer table that were looked up since its pages were last let go; guarded by
+  // compute. A row makes up to 64 KiB around it resident: without this a long prompt would pull
+  // much of the table in.
+  int64_t per_layer_rows = 0;
+  void CountPerLayerRows(int64_t rows) {
+    constexpr int64_t kMostRows = 512;
+    per_layer_rows += rows;
+    if (per_layer_rows < kMostRows) return;
+    const Matrix& table = weights.embed_tokens_per_layer;
+    ReleaseMappedPages({table.data, static_cast<size_t>(table.rows * table.row_bytes)});
+    per_layer_rows = 0;
+  }
 
   const ModelConfig& config() const { return checkpoint.config(); }
 };

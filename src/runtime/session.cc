@@ -62,6 +62,7 @@ Status Session::Impl::Run(std::span<const int32_t> ids, Want want, const OnLogit
   KvCache* const caches[] = {&cache};
   G3N_ASSIGN_OR_RETURN(const View hidden, decoder.Forward(rows, caches, engine->ops, arena));
   tokens.insert(tokens.end(), ids.begin(), ids.end());
+  engine->CountPerLayerRows(static_cast<int64_t>(ids.size()));
 
   const int64_t vocab = decoder.config().vocab_size;
   const int64_t first =

@@ -103,6 +103,21 @@ TEST_F(FileTest, OpenErrorsNameTheFile) {
   EXPECT_EQ(ReadFile(Path("empty"), 0).ok(), true);
 }
 
+TEST_F(FileTest, ReleasedPagesComeBackFromTheFile) {
+  auto writer = AtomicFileWriter::Create(Path("a"));
+  std::string content(100000, 'x');
+  for (size_t i = 0; i < content.size(); ++i) content[i] = static_cast<char>(i * 7 + i / 251);
+  ASSERT_TRUE(writer->Write(content).ok());
+  ASSERT_TRUE(writer->Commit().ok());
+  auto mapped = MappedFile::Open(Path("a"));
+  ASSERT_TRUE(mapped.ok());
+  EXPECT_EQ(mapped->text(), content);
+  ReleaseMappedPages(mapped->bytes());
+  ReleaseMappedPages(mapped->bytes().subspan(5, 3));  // less than a page: nothing to let go
+  ReleaseMappedPages({});
+  EXPECT_EQ(mapped->text(), content);
+}
+
 TEST_F(FileTest, ReadFileHonoursItsLimit) {
   auto writer = AtomicFileWriter::Create(Path("a"));
   ASSERT_TRUE(writer->Write(std::string(100, 'x')).ok());
