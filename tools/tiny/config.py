@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 # All training state lives outside the repository.
-WORK = Path(os.environ.get("G3N_TINY_WORK", "/root/g3n-tiny/work"))
-EXPORT = Path(os.environ.get("G3N_TINY_EXPORT", "/root/g3n-tiny/export"))
+WORK = Path(os.environ.get("G3N_TINY_WORK", Path.home() / "g3n-tiny/work"))
+EXPORT = Path(os.environ.get("G3N_TINY_EXPORT", Path.home() / "g3n-tiny/export"))
 
 # ---- vocabulary: the layout of Gemma's, with fewer learned pieces -------------------------------
 TEXT_VOCAB = 1024  # ids below this have a per-layer embedding row
