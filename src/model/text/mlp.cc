@@ -9,7 +9,7 @@ Status MlpForward(const MlpWeights& w, int64_t width, float sparsity_z, const Co
   const KernelTable& k = ctx.ops.kernels();
   const View gate = ctx.Tensor(x.rows, width), up = ctx.Tensor(x.rows, width);
   ctx.ops.Linear(w.gate.RowSlice(0, width), x, gate);  // [T, D] -> [T, F]
-  if (sparsity_z > 0) {
+  if (sparsity_z != 0) {                               // negative below a sparsity of one half
     ctx.ops.ForRows(x.rows, [&](int64_t t) { k.gaussian_topk(gate.row(t), width, sparsity_z); });
   }
   ctx.Tap("mlp_gate", gate);
