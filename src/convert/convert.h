@@ -55,8 +55,8 @@ Result<ConvertReport> WriteGguf(const Checkpoint& checkpoint, const Tokenizer* t
                                 const ConvertOptions& options = {});
 
 // Writes the checkpoint, cut down to `size`, as a hub directory: config.json, model.safetensors (or
-// shards of at most 5 GB with their index), and for a hub source the tokenizer, generation and
-// processor files and the other modalities' towers. Dtypes stay; quantised tensors become F32,
+// shards of at most 5 GB with their index), tokenizer and generation files, and for a hub source
+// the processor files and the other modalities' towers. Dtypes stay; quantised tensors become F32,
 // which holds them exactly. The directory must be new or empty; after a failure it is as it was.
 // Errors: as above.
 Result<ConvertReport> WriteHub(const Checkpoint& checkpoint, const ModelSize& size,

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "convert/convert.h"
+#include "convert/hub_tokenizer.h"
 #include "convert/row_stream.h"
 #include "convert/source.h"
 #include "formats/json.h"
@@ -221,10 +222,16 @@ Status WriteWeights(const Source& source, const ConvertOptions& options, NewDire
 Status CopySmallFiles(const Source& source, NewDirectory& directory, ConvertReport* report) {
   const Checkpoint& checkpoint = source.checkpoint();
   if (checkpoint.is_gguf()) {
-    report->notes.push_back(
-        "no tokenizer files are written from a GGUF source: copy tokenizer.json or tokenizer.model "
-        "beside the weights");
-    return OkStatus();
+    const GgufFile& file = *checkpoint.gguf();
+    if (const auto model = SentencePieceModel(file)) {
+      G3N_RETURN_IF_ERROR(WriteSmallFile(directory.Add("tokenizer.model"), *model));
+      G3N_RETURN_IF_ERROR(
+          WriteSmallFile(directory.Add("tokenizer_config.json"), TokenizerConfigJson(file)));
+    } else {
+      report->notes.push_back("no tokenizer is written: the GGUF file holds none");
+    }
+    return WriteSmallFile(directory.Add("generation_config.json"),
+                          GenerationConfigJson(source.config()));
   }
   for (const char* name : kCopiedFiles) {
     const std::string from = checkpoint.path() + "/" + name;

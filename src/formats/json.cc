@@ -1,6 +1,7 @@
 #include "formats/json.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace gemma3n {
 namespace {
@@ -44,6 +45,10 @@ Result<nlohmann::json> ParseJson(std::string_view text, const std::string& name,
 
 std::string DumpJson(const nlohmann::json& document, int indent) {
   return document.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+double ShortestDecimal(float value) {
+  return std::strtod(fmt::format("{}", value).c_str(), nullptr);
 }
 
 }  // namespace gemma3n

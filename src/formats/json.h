@@ -18,4 +18,7 @@ Result<nlohmann::json> ParseJson(std::string_view text, const std::string& name,
 // throw).
 std::string DumpJson(const nlohmann::json& document, int indent = -1);
 
+// A float as the shortest decimal that gives it back: 0.95, not 0.949999988079071.
+double ShortestDecimal(float value);
+
 }  // namespace gemma3n

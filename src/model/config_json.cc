@@ -6,16 +6,8 @@
 #include "model/config.h"
 
 namespace gemma3n {
-namespace {
 
 using nlohmann::json;
-
-// A float as the shortest decimal that gives it back: 0.95, not 0.949999988079071.
-double ShortestDecimal(float value) {
-  return std::strtod(fmt::format("{}", value).c_str(), nullptr);
-}
-
-}  // namespace
 
 float SparsityOf(float z) {
   if (z == 0) return 0;

@@ -95,7 +95,34 @@ TEST_F(WriteHubTest, QuantisedTensorsBecomeExactFloats) {
   auto up = Values(gguf, "layers.0.mlp.up_proj.weight");
   up.resize(32 * 64);
   EXPECT_EQ(Values(sliced, "layers.0.mlp.up_proj.weight"), up);
-  EXPECT_THAT(report->notes, ::testing::Contains(HasSubstr("no tokenizer files")));
+}
+
+TEST_F(WriteHubTest, AGgufsTokenizerBecomesASentencePieceModel) {
+  const Tokenizer tokenizer = testing::SomeTokenizer();
+  model_.vocab = static_cast<int64_t>(tokenizer.pieces().size()) + 2;
+  source_.Write("chat_template.jinja", "{{ \"x\" }}");
+  source_.Write(
+      "generation_config.json",
+      R"({"eos_token_id":[1,15],"do_sample":true,"temperature":0.7,"top_p":0.95,"top_k":64})");
+  ASSERT_TRUE(Gguf(OpenSource(), GgufType::kBF16).ok());
+  ASSERT_TRUE(Hub(Open(out_ / "out.gguf"), {}).ok());
+  const auto written = Tokenizer::Open(out_ / "out");
+  ASSERT_TRUE(written.ok()) << written.status().message();
+  for (size_t i = 0; i < tokenizer.pieces().size(); ++i) {
+    if (tokenizer.pieces()[i].text.empty()) continue;
+    EXPECT_EQ(written->pieces()[i].text, tokenizer.pieces()[i].text) << i;
+    EXPECT_EQ(written->pieces()[i].type, tokenizer.pieces()[i].type) << i;
+  }
+  for (const char* text :
+       {"Hello  world", "a\n\n\nb     c", "caf\xC3\xA9 \xF0\x9F\x98\x80", "   "}) {
+    EXPECT_EQ(written->Encode(text), tokenizer.Encode(text)) << text;
+  }
+  EXPECT_EQ(written->bos(), tokenizer.bos());
+  const Checkpoint hub = Open(out_ / "out");
+  EXPECT_EQ(**hub.ChatTemplate(), "{{ \"x\" }}");
+  EXPECT_THAT(hub.config().end_tokens, ElementsAre(1, 15));
+  EXPECT_EQ(hub.config().generation.temperature, 0.7f);
+  EXPECT_EQ(hub.config().generation.top_k, 64);
 }
 
 TEST_F(WriteHubTest, WidthsMustBeWholeBlocks) {

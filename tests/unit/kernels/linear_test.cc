@@ -170,6 +170,25 @@ TEST_P(Linear, ReadsAndWritesNothingPastItsBuffers) {
   }
 }
 
+// Leaves NaN where the next call's local arrays will lie.
+__attribute__((noinline)) void FillStackWithNan() {
+  volatile float stale[48 * 1024];
+  for (volatile float& v : stale) v = NAN;
+}
+
+TEST_P(Linear, WhatLiesOnTheStackDoesNotMatter) {
+  for (int64_t cols : {block(), block() == 1 ? int64_t{521} : 3 * block()}) {
+    const auto m = RandomMatrix(dtype(), 5, cols, random_);
+    for (int64_t tokens : {1, 3, 9}) {
+      const auto x = random_.Normals(tokens * cols);
+      std::vector<float> y(tokens * 5);
+      FillStackWithNan();
+      linear()(m.matrix, 0, 5, ConstView(x.data(), tokens, cols), View(y.data(), tokens, 5));
+      for (float v : y) ASSERT_FALSE(std::isnan(v)) << cols << " columns, " << tokens << " tokens";
+    }
+  }
+}
+
 TEST(OpsLinear, AnyThreadCountGivesTheSameBits) {
   Random random(3);
   for (const KernelTable* table : AvailableKernels()) {
