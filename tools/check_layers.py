@@ -10,12 +10,13 @@ ALLOWED = {
     'kernels': {'tensor', 'base'},
     'formats': {'tensor', 'base'},
     'tokenizer': {'base'},
+    'media': {'base'},
     'model': {'kernels', 'formats', 'tensor', 'base'},
     'sampling': {'base'},
     'chat': {'tokenizer', 'base'},
     'convert': {'model', 'kernels', 'formats', 'tokenizer', 'tensor', 'base'},
-    'runtime': {'model', 'chat', 'sampling', 'tokenizer', 'kernels', 'formats', 'tensor', 'base'},
-    'cli': {'runtime', 'convert', 'tokenizer', 'base'},
+    'runtime': {'model', 'media', 'chat', 'sampling', 'tokenizer', 'kernels', 'formats', 'tensor', 'base'},
+    'cli': {'runtime', 'media', 'convert', 'tokenizer', 'base'},
 }
 
 root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else '.')

@@ -54,6 +54,30 @@ struct MultimodalTokens {
   int64_t image_soft_tokens = 256, audio_soft_tokens = 188;
 };
 
+// The picture tower and its embedder (HF vision_config). Channel counts come from the weights.
+struct VisionConfig {
+  float rms_norm_eps = 1e-6f;  // of embed_vision; the tower's own norms use 1e-6 (timm)
+  int64_t image_size = 768;    // pixels a side, preprocessor_config.json's choice: 256, 512 or 768
+};
+
+// The sound tower and its embedder (HF Gemma3nAudioConfig).
+struct AudioConfig {
+  int64_t hidden_size = 1536;
+  int64_t num_layers = 12;         // conf_num_hidden_layers
+  int64_t num_heads = 8;           // conf_num_attention_heads
+  int64_t context_left = 13;       // conf_attention_context_left: visible keys, the query's own included
+  int64_t context_right = 0;       // conf_attention_context_right
+  int64_t chunk_size = 12;         // conf_attention_chunk_size
+  float logit_cap = 50;            // conf_attention_logit_cap
+  int64_t conv_kernel_size = 5;    // conf_conv_kernel_size
+  int64_t reduction_factor = 4;    // conf_reduction_factor
+  float residual_weight = 0.5f;    // conf_residual_weight, of the feed-forward halves
+  float rms_norm_eps = 1e-6f;      // every RMS norm of the tower and of embed_audio
+  float group_norm_eps = 1e-3f;    // sscp_conv_group_norm_eps
+  int64_t feature_size = 128;      // input_feat_size, mel bins
+  std::vector<int64_t> sscp_channels = {128, 32};  // sscp_conv_channel_size
+};
+
 // Sampling defaults of generation_config.json; unset where the checkpoint says nothing.
 struct GenerationDefaults {
   std::optional<bool> do_sample;
@@ -65,6 +89,8 @@ struct ModelConfig {
   TextConfig text;
   bool multimodal = false;  // Gemma3nForConditionalGeneration rather than Gemma3nForCausalLM
   MultimodalTokens tokens;
+  VisionConfig vision;
+  AudioConfig audio;
   int32_t bos = 2, pad = 0;
   std::vector<int32_t> end_tokens;  // generation stops on any of these
   GenerationDefaults generation;
