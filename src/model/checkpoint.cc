@@ -86,6 +86,12 @@ Status Checkpoint::OpenHub(const std::string& directory) {
                          ReadFile(directory + "/generation_config.json", kMaxConfigBytes));
   }
   G3N_ASSIGN_OR_RETURN(config_, ParseHubConfig(config, generation, config_path));
+  for (const char* name : {"processor_config.json", "preprocessor_config.json"}) {
+    const std::string path = directory + "/" + name;
+    if (!config_.multimodal || !FileExists(path)) continue;
+    G3N_ASSIGN_OR_RETURN(const std::string processor, ReadFile(path, kMaxConfigBytes));
+    G3N_RETURN_IF_ERROR(ReadPreprocessorConfig(processor, path, &config_));
+  }
   G3N_ASSIGN_OR_RETURN(SafetensorsCheckpoint files, SafetensorsCheckpoint::Open(directory));
   hub_ = std::make_unique<SafetensorsCheckpoint>(std::move(files));
   for (const auto& [name, tensor] : hub_->tensors()) {

@@ -103,6 +103,10 @@ struct ModelConfig {
 Result<ModelConfig> ParseHubConfig(std::string_view config_json, std::string_view generation_json,
                                    const std::string& name);
 
+// The image size of preprocessor_config.json, or of processor_config.json (transformers 5).
+// Errors: kCorruptFile.
+Status ReadPreprocessorConfig(std::string_view json, const std::string& name, ModelConfig* config);
+
 // From the metadata of a llama.cpp "gemma3n" file. Errors: as above.
 Result<ModelConfig> ParseGgufConfig(const GgufFile& file);
 

@@ -6,6 +6,7 @@
 
 #include "formats/json.h"
 #include "model/config.h"
+#include "model/config_multimodal.h"
 #include "model/json_fields.h"
 
 namespace gemma3n {
@@ -178,48 +179,6 @@ Status ReadText(JsonFields& f, TextConfig* c) {
   return ReadSparsity(f, c);
 }
 
-// A nested object, or an empty one where it is absent.
-Result<const json*> Nested(const JsonFields& f, const char* key) {
-  static const json kEmpty = json::object();
-  const json* value = f.Find(key);
-  if (value == nullptr) return &kEmpty;
-  if (!value->is_object()) {
-    return Error(StatusCode::kCorruptFile, "{}: {}: expected an object", f.where(), key);
-  }
-  return value;
-}
-
-Status ReadMultimodal(JsonFields& f, MultimodalTokens* t) {
-  *t = {.begin_image = 255999,
-        .image = 262145,
-        .end_image = 262144,
-        .begin_audio = 256000,
-        .audio = 262273,
-        .end_audio = 262272,
-        .vision_vocab_offset = 262144,
-        .vision_vocab_size = 128,
-        .audio_vocab_offset = 262272,
-        .audio_vocab_size = 128};
-  f.TokenId("boi_token_id", &t->begin_image);
-  f.TokenId("image_token_id", &t->image);
-  f.TokenId("eoi_token_id", &t->end_image);
-  f.TokenId("boa_token_id", &t->begin_audio);
-  f.TokenId("audio_token_id", &t->audio);
-  f.TokenId("eoa_token_id", &t->end_audio);
-  f.Int("vision_soft_tokens_per_image", &t->image_soft_tokens);
-  f.Int("audio_soft_tokens_per_image", &t->audio_soft_tokens);
-  G3N_ASSIGN_OR_RETURN(const json* vision, Nested(f, "vision_config"));
-  G3N_ASSIGN_OR_RETURN(const json* audio, Nested(f, "audio_config"));
-  JsonFields v(*vision, f.where() + ": vision_config"), a(*audio, f.where() + ": audio_config");
-  v.Int("vocab_offset", &t->vision_vocab_offset);
-  v.Int("vocab_size", &t->vision_vocab_size);
-  a.Int("vocab_offset", &t->audio_vocab_offset);
-  a.Int("vocab_size", &t->audio_vocab_size);
-  G3N_RETURN_IF_ERROR(v.status());
-  G3N_RETURN_IF_ERROR(a.status());
-  return f.status();
-}
-
 Status ReadGeneration(JsonFields& f, ModelConfig* config) {
   GenerationDefaults& g = config->generation;
   const auto set = [&](const char* key, auto read, auto value, auto* out) {
@@ -287,8 +246,8 @@ Result<ModelConfig> ParseHubConfig(std::string_view config_json, std::string_vie
   G3N_RETURN_IF_ERROR(CheckNotQuantized(top));
   const json* text = &root;
   if (config.multimodal) {
-    G3N_ASSIGN_OR_RETURN(text, Nested(top, "text_config"));
-    G3N_RETURN_IF_ERROR(ReadMultimodal(top, &config.tokens));
+    G3N_ASSIGN_OR_RETURN(text, top.Object("text_config"));
+    G3N_RETURN_IF_ERROR(internal::ReadMultimodal(top, &config));
   }
   JsonFields fields(*text, config.multimodal ? name + ": text_config" : name);
   G3N_RETURN_IF_ERROR(ReadText(fields, &config.text));

@@ -30,6 +30,31 @@ float SparsityOf(float z) {
   return guess;
 }
 
+namespace {
+
+json AudioJson(const ModelConfig& config) {
+  const AudioConfig& a = config.audio;
+  return {{"model_type", "gemma3n_audio"},
+          {"vocab_offset", config.tokens.audio_vocab_offset},
+          {"vocab_size", config.tokens.audio_vocab_size},
+          {"hidden_size", a.hidden_size},
+          {"conf_num_hidden_layers", a.num_layers},
+          {"conf_num_attention_heads", a.num_heads},
+          {"conf_attention_context_left", a.context_left},
+          {"conf_attention_context_right", a.context_right},
+          {"conf_attention_chunk_size", a.chunk_size},
+          {"conf_attention_logit_cap", ShortestDecimal(a.logit_cap)},
+          {"conf_conv_kernel_size", a.conv_kernel_size},
+          {"conf_reduction_factor", a.reduction_factor},
+          {"conf_residual_weight", ShortestDecimal(a.residual_weight)},
+          {"rms_norm_eps", ShortestDecimal(a.rms_norm_eps)},
+          {"sscp_conv_group_norm_eps", ShortestDecimal(a.group_norm_eps)},
+          {"input_feat_size", a.feature_size},
+          {"sscp_conv_channel_size", a.sscp_channels}};
+}
+
+}  // namespace
+
 std::string HubConfigJson(const ModelConfig& config) {
   const TextConfig& c = config.text;
   json types = json::array(), sparsity = json::array();
@@ -84,11 +109,9 @@ std::string HubConfigJson(const ModelConfig& config) {
       {"vision_config",
        {{"model_type", "gemma3n_vision"},
         {"vocab_offset", t.vision_vocab_offset},
-        {"vocab_size", t.vision_vocab_size}}},
-      {"audio_config",
-       {{"model_type", "gemma3n_audio"},
-        {"vocab_offset", t.audio_vocab_offset},
-        {"vocab_size", t.audio_vocab_size}}},
+        {"vocab_size", t.vision_vocab_size},
+        {"rms_norm_eps", ShortestDecimal(config.vision.rms_norm_eps)}}},
+      {"audio_config", AudioJson(config)},
       {"boi_token_id", t.begin_image},
       {"image_token_id", t.image},
       {"eoi_token_id", t.end_image},

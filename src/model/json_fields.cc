@@ -51,6 +51,16 @@ bool JsonFields::IsNull(const char* key) const {
   return at != object_.end() && at->is_null();
 }
 
+Result<const json*> JsonFields::Object(const char* key) const {
+  static const json kEmpty = json::object();
+  const json* value = Find(key);
+  if (value == nullptr) return &kEmpty;
+  if (!value->is_object()) {
+    return Error(StatusCode::kCorruptFile, "{}: {}: expected an object", where_, key);
+  }
+  return value;
+}
+
 void JsonFields::Fail(const char* key, const std::string& expected) {
   if (!status_.ok()) return;
   const json* value = Find(key);

@@ -27,6 +27,9 @@ class JsonFields {
   // Whether the field is there and null: "none" for the few fields that have such a value.
   bool IsNull(const char* key) const;
 
+  // A nested object, or an empty one where it is absent. Errors: kCorruptFile.
+  Result<const nlohmann::json*> Object(const char* key) const;
+
   // Set *out where the field is given; leave it alone where it is not.
   void Int(const char* key, int64_t* out);
   void TokenId(const char* key, int32_t* out);
