@@ -9,8 +9,9 @@
 
 namespace gemma3n {
 
-struct StageContext {
-  const TextConfig& config;
+template <typename Config>  // of the tower or decoder that the stage belongs to
+struct StageContextOf {
+  const Config& config;
   const Ops& ops;
   Arena& arena;
   const Probe& probe;  // may be empty
@@ -21,6 +22,8 @@ struct StageContext {
     if (probe) probe(name, layer, values);
   }
 };
+
+using StageContext = StageContextOf<TextConfig>;
 
 // Stages check the shapes they are given: a comment can rot, this cannot.
 inline Status ExpectShape(const ConstView& x, int64_t rows, int64_t cols, const char* what) {
