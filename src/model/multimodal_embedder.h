@@ -1,10 +1,12 @@
-// Rows of the decoder's input that come from the multimodal vocabularies instead of embed_tokens.
-//   hard(r) = rms( W rms(E[r]; hard_norm) )     E: [128, Dm]  W: [D, Dm]           HF
-//   Gemma3nMultimodalEmbedder
+// Rows of the decoder's input that come from a picture or a sound instead of embed_tokens.  HF
+// Gemma3nMultimodalEmbedder
+//   hard(r) = rms( W rms(E[r]; hard_norm) )     E: [128, Dm]  W: [D, Dm]     delimiters and
+//   placeholders soft(x) = rms( W rms(x; soft_norm) )        x: a tower's output row, [Dm]
 #pragma once
 
 #include <vector>
 
+#include "base/arena.h"
 #include "base/result.h"
 #include "kernels/ops.h"
 #include "model/checkpoint.h"
@@ -26,9 +28,33 @@ struct HardEmbeddings {
 };
 
 // prefix: "embed_vision." or "embed_audio.". Empty when the checkpoint is text-only or lacks the
-// tensors.
+// tensors. eps: the modality's own rms_norm_eps.
 Result<HardEmbeddings> ComputeHardEmbeddings(const Checkpoint& checkpoint,
                                              const std::string& prefix, int64_t first_id,
-                                             int64_t count, const Ops& ops);
+                                             int64_t count, float eps, const Ops& ops);
+
+// A tower's output rows to rows of the decoder's input.
+class SoftEmbedder {
+ public:
+  SoftEmbedder() = default;
+
+  // prefix: "embed_vision." or "embed_audio."; eps: the modality's own rms_norm_eps. Both widths
+  // come from the projection's shape. The checkpoint must outlive the embedder. Errors: kNotFound,
+  // kCorruptFile, kUnsupported, naming the file and the tensor.
+  static Result<SoftEmbedder> Bind(const Checkpoint& checkpoint, const std::string& prefix,
+                                   float eps, const KernelTable& kernels);
+
+  // x: [T, in_features], out: [T, out_features]. Scratch is x's size.
+  // Errors: kInternal when a shape is another.
+  Status Embed(const ConstView& x, const View& out, const Ops& ops, Arena& arena) const;
+
+  int64_t in_features() const { return projection_.cols; }   // Dm, the tower's width
+  int64_t out_features() const { return projection_.rows; }  // D
+
+ private:
+  std::vector<float> norm_;  // soft_embedding_norm, [Dm]
+  Matrix projection_;        // [D, Dm]
+  float eps_ = 0;
+};
 
 }  // namespace gemma3n

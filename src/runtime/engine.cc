@@ -83,14 +83,14 @@ Result<std::shared_ptr<EngineImpl>> LoadImpl(const EngineOptions& options) {
                                            std::move(chat_template), *kernels);
   G3N_ASSIGN_OR_RETURN(impl->weights, BindTextWeights(impl->checkpoint, *kernels));
   const MultimodalTokens& tokens = impl->config().tokens;
-  G3N_ASSIGN_OR_RETURN(
-      HardEmbeddings vision,
-      ComputeHardEmbeddings(impl->checkpoint, "embed_vision.", tokens.vision_vocab_offset,
-                            tokens.vision_vocab_size, impl->ops));
+  G3N_ASSIGN_OR_RETURN(HardEmbeddings vision,
+                       ComputeHardEmbeddings(impl->checkpoint, "embed_vision.",
+                                             tokens.vision_vocab_offset, tokens.vision_vocab_size,
+                                             impl->config().vision.rms_norm_eps, impl->ops));
   G3N_ASSIGN_OR_RETURN(
       HardEmbeddings audio,
       ComputeHardEmbeddings(impl->checkpoint, "embed_audio.", tokens.audio_vocab_offset,
-                            tokens.audio_vocab_size, impl->ops));
+                            tokens.audio_vocab_size, impl->config().audio.rms_norm_eps, impl->ops));
   impl->hard.push_back(std::move(vision));
   impl->hard.push_back(std::move(audio));
   const TextConfig& text = impl->config().text;

@@ -133,10 +133,12 @@ class GoldenModel {
         ops_(kernels, pool_),
         weights_(Take(BindTextWeights(checkpoint_, kernels))) {
     const MultimodalTokens& ids = checkpoint_.config().tokens;
-    hard_.push_back(Take(ComputeHardEmbeddings(
-        checkpoint_, "embed_vision.", ids.vision_vocab_offset, ids.vision_vocab_size, ops_)));
+    hard_.push_back(Take(ComputeHardEmbeddings(checkpoint_, "embed_vision.",
+                                               ids.vision_vocab_offset, ids.vision_vocab_size,
+                                               checkpoint_.config().vision.rms_norm_eps, ops_)));
     hard_.push_back(Take(ComputeHardEmbeddings(checkpoint_, "embed_audio.", ids.audio_vocab_offset,
-                                               ids.audio_vocab_size, ops_)));
+                                               ids.audio_vocab_size,
+                                               checkpoint_.config().audio.rms_norm_eps, ops_)));
   }
 
   const TextConfig& config() const { return checkpoint_.config().text; }
