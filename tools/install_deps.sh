@@ -9,12 +9,16 @@ build=(
   cmake                # build description
   ninja-build          # build runner
   make                 # the commands in the README
-  pkg-config           # finds libedit
+  pkg-config           # finds libedit, FFmpeg's libraries, libsoxr
   libfmt-dev           # text formatting
   nlohmann-json3-dev   # config.json, safetensors headers, JSON output
   libsimdjson-dev      # tokenizer.json, tens of megabytes of it
   libcli11-dev         # command-line options
   libedit-dev          # line editing in gemma3n chat
+  libavformat-dev      # sound and video files: containers,
+  libavcodec-dev       #   decoders,
+  libswscale-dev       #   and a frame's YUV to RGB
+  libsoxr-dev          # any sample rate to 16 kHz
 )
 test=(
   libgtest-dev         # unit tests
