@@ -103,14 +103,15 @@ Status AudioReader::State::Finish(std::vector<float>* out) {
 
 std::string AudioReader::State::Shortcomings() const {
   const double got = static_cast<double>(made) / kAudioRate;
-  if (promised > 0 && got < promised - std::max(0.5, 0.02 * promised))
+  if (promised > 0 && got < promised - std::max(0.25, 0.02 * promised))
     return OneLine(fmt::format("{}: holds {:.1f} seconds of sound, its header promises {:.1f}",
                                file->name(), got, promised));
   if (decoder->bad_packets() > 0)
     return OneLine(fmt::format("{}: {} of {} packets of sound could not be decoded", file->name(),
                                decoder->bad_packets(), decoder->packets()));
   if (file->incomplete())
-    return OneLine(fmt::format("{}: cannot be read past {:.1f} seconds", file->name(), got));
+    return OneLine(fmt::format("{}: stops in the middle of its data, after {:.1f} seconds of sound",
+                               file->name(), got));
   return {};
 }
 

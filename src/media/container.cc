@@ -112,10 +112,13 @@ bool Container::ReadPacket(int stream, AVPacket* packet) {
     av_packet_unref(packet);
     const int code = av_read_frame(format_.get(), packet);
     if (code < 0) {
-      incomplete_ = code != AVERROR_EOF;
+      incomplete_ = incomplete_ || code != AVERROR_EOF;
       return false;
     }
-    if (packet->stream_index == stream) return true;
+    if (packet->stream_index != stream) continue;
+    // The bytes ended within it, if nothing follows.
+    incomplete_ = (packet->flags & AV_PKT_FLAG_CORRUPT) != 0;
+    return true;
   }
 }
 

@@ -29,8 +29,8 @@ class Container {
   // "video (h264), sound (aac)": what there is, for messages.
   std::string Describe() const;
 
-  // The next packet of this stream; false at the end, or where the file cannot be read further:
-  // incomplete() then says so.
+  // The next packet of this stream; false at the end. incomplete() then says whether the file
+  // stopped in the middle of its data.
   bool ReadPacket(int stream, AVPacket* packet);
   bool incomplete() const { return incomplete_; }
   // kIo when the operating system refused a read.
