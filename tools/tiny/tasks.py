@@ -219,7 +219,7 @@ def picture_sample(rng, scenes):
 
 
 # ---- speech --------------------------------------------------------------------------------------
-TRANSCRIBE = ["Transcribe the speech.", "What is said?", "Write down what you hear."]
+TRANSCRIBE = ["Transcribe the speech.", "What is said?", "Write down what you hear.", "Transcribe the following speech segment."]
 
 
 def audio_sample(rng, sounds):
