@@ -38,22 +38,28 @@ Result<std::unique_ptr<ByteStream>> ByteStream::Open(const MediaInput& input) {
   if (stream->size_ == 0)
     return Error(StatusCode::kCorruptFile, "{}: expected a sound or video file, found no bytes",
                  input.name);
-  constexpr int kBuffer = 1 << 16;
-  auto* buffer = static_cast<unsigned char*>(av_malloc(kBuffer));
-  if (buffer != nullptr)
-    stream->context_ = avio_alloc_context(buffer, kBuffer, 0, stream.get(), Read, nullptr, Seek);
-  if (stream->context_ == nullptr) {
-    av_free(buffer);
-    return Error(StatusCode::kResourceExhausted, "{}: no memory to read it", input.name);
-  }
   return stream;
 }
 
+AVIOContext* ByteStream::Rewind() {
+  FreeContext();
+  position_ = 0;
+  constexpr int kBuffer = 1 << 16;
+  auto* buffer = static_cast<unsigned char*>(av_malloc(kBuffer));
+  if (buffer == nullptr) return nullptr;
+  context_ = avio_alloc_context(buffer, kBuffer, 0, this, Read, nullptr, Seek);
+  if (context_ == nullptr) av_free(buffer);
+  return context_;
+}
+
+void ByteStream::FreeContext() {
+  if (context_ == nullptr) return;
+  av_freep(&context_->buffer);  // FFmpeg may have replaced the one it was given
+  avio_context_free(&context_);
+}
+
 ByteStream::~ByteStream() {
-  if (context_ != nullptr) {
-    av_freep(&context_->buffer);  // FFmpeg may have replaced the one it was given
-    avio_context_free(&context_);
-  }
+  FreeContext();
   if (fd_ >= 0) ::close(fd_);
 }
 

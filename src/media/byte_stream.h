@@ -25,13 +25,15 @@ class ByteStream {
   ByteStream& operator=(const ByteStream&) = delete;
 
   int64_t size() const { return size_; }
-  // Owned by this object; null when memory ran out.
-  AVIOContext* context() const { return context_; }
+  // A fresh context that reads from the first byte on; the one before is gone. Owned by this
+  // object; null when memory ran out.
+  AVIOContext* Rewind();
   // The system's error of the first read that failed, or 0.
   int read_error() const { return read_error_; }
 
  private:
   ByteStream() = default;
+  void FreeContext();
   static int Read(void* self, uint8_t* buffer, int size);
   static int64_t Seek(void* self, int64_t offset, int whence);
 

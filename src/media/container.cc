@@ -53,43 +53,66 @@ Status FindStreams(AVFormatContext* format, const std::string& name, int64_t max
 Result<std::unique_ptr<Container>> Container::Open(const MediaInput& input, int64_t max_pixels) {
   std::unique_ptr<Container> file(new Container);
   file->name_ = input.name;
+  file->max_pixels_ = max_pixels;
   G3N_ASSIGN_OR_RETURN(file->bytes_, ByteStream::Open(input));
-  AVIOContext* io = file->bytes_->context();
-  // Probed without a file name: the content says what it is.
-  const AVInputFormat* kind = nullptr;
-  const int score = av_probe_input_buffer2(io, &kind, "", nullptr, 0, 0);
-  G3N_RETURN_IF_ERROR(file->ReadStatus());
-  if (score < 0 || kind == nullptr)
-    return Error(StatusCode::kCorruptFile,
-                 "{}: expected a sound or video file, found {} bytes in no format that is known",
-                 input.name, file->size());
-  if (IsRefused(kind))
-    return Error(StatusCode::kUnsupported,
-                 "{}: expected a sound or video file, found {}, which names others", input.name,
-                 kind->long_name);
-  AVFormatContext* context = avformat_alloc_context();
-  if (context == nullptr)
-    return Error(StatusCode::kResourceExhausted, "{}: no memory to read it", input.name);
-  context->pb = io;
-  context->io_open = RefuseToOpen;
-  AVDictionary* options = nullptr;
-  av_dict_set(&options, "protocol_whitelist", "none", 0);
-  const int code = avformat_open_input(&context, "", kind, &options);  // frees it on failure
-  av_dict_free(&options);
-  G3N_RETURN_IF_ERROR(file->ReadStatus());
-  if (code < 0)
-    return Error(StatusCode::kCorruptFile,
-                 "{}: looks like {}, but its header is broken or not all there ({})", input.name,
-                 kind->long_name, FfmpegError(code));
-  file->format_.reset(context);
-  G3N_RETURN_IF_ERROR(FindStreams(context, input.name, max_pixels));
-  G3N_RETURN_IF_ERROR(file->ReadStatus());
+  G3N_RETURN_IF_ERROR(file->Restart());
   return file;
 }
 
+Status Container::Restart() {
+  format_.reset();
+  incomplete_ = false;
+  const Status status = OpenFormat();
+  const Status read = ReadStatus();  // the cause, where there is one
+  return read.ok() ? status : read;
+}
+
+Status Container::OpenFormat() {
+  AVFormatContext* context = avformat_alloc_context();
+  if (context != nullptr) context->pb = bytes_->Rewind();
+  if (context == nullptr || context->pb == nullptr) {
+    avformat_free_context(context);
+    return Error(StatusCode::kResourceExhausted, "{}: no memory to read it", name_);
+  }
+  context->flags |= AVFMT_FLAG_CUSTOM_IO;  // closing it leaves the bytes alone
+  format_.reset(context);
+  // Probed without a file name: the content says what it is.
+  const AVInputFormat* kind = nullptr;
+  if (av_probe_input_buffer2(context->pb, &kind, "", nullptr, 0, 0) < 0 || kind == nullptr)
+    return Error(StatusCode::kCorruptFile,
+                 "{}: expected a sound or video file, found {} bytes in no format that is known",
+                 name_, size());
+  if (IsRefused(kind))
+    return Error(StatusCode::kUnsupported,
+                 "{}: expected a sound or video file, found {}, which names others", name_,
+                 kind->long_name);
+  context->io_open = RefuseToOpen;
+  AVDictionary* options = nullptr;
+  av_dict_set(&options, "protocol_whitelist", "none", 0);
+  (void)format_.release();  // a failure frees it
+  const int code = avformat_open_input(&context, "", kind, &options);
+  av_dict_free(&options);
+  if (code < 0)
+    return Error(StatusCode::kCorruptFile,
+                 "{}: looks like {}, but its header is broken or not all there ({})", name_,
+                 kind->long_name, FfmpegError(code));
+  format_.reset(context);
+  return FindStreams(context, name_, max_pixels_);
+}
+
+void Container::ReadOnly(int stream) {
+  for (unsigned i = 0; i < format_->nb_streams; ++i)
+    if (static_cast<int>(i) != stream) format_->streams[i]->discard = AVDISCARD_ALL;
+}
+
 int Container::BestStream(AVMediaType type) const {
+  const auto is_cover = [&](int i) {
+    return (stream(i)->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
+  };
   const int best = av_find_best_stream(format_.get(), type, -1, -1, nullptr, 0);
-  if (best >= 0 && (stream(best)->disposition & AV_DISPOSITION_ATTACHED_PIC) == 0) return best;
+  if (best < 0 || !is_cover(best)) return std::max(best, -1);
+  for (int i = 0; i < static_cast<int>(format_->nb_streams); ++i)
+    if (stream(i)->codecpar->codec_type == type && !is_cover(i)) return i;
   return -1;
 }
 
@@ -151,10 +174,7 @@ Result<StreamDecoder> StreamDecoder::Open(Container* container, int stream, int 
   if (code < 0)
     return Error(StatusCode::kCorruptFile, "{}: its {} stream cannot be decoded ({})",
                  container->name(), codec->name, FfmpegError(code));
-  // Packets of the other streams need not be read at all.
-  for (unsigned i = 0; i < container->format()->nb_streams; ++i)
-    if (static_cast<int>(i) != stream)
-      container->stream(static_cast<int>(i))->discard = AVDISCARD_ALL;
+  container->ReadOnly(stream);
   return decoder;
 }
 

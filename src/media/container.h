@@ -19,11 +19,15 @@ class Container {
   // Errors: those of ByteStream::Open; kCorruptFile for bytes in no known format or with a broken
   // header; kUnsupported for playlists. Pictures of more than max_pixels are not decoded.
   static Result<std::unique_ptr<Container>> Open(const MediaInput& input, int64_t max_pixels);
+  // Opens it again at its beginning; decoders of its streams are to be opened anew.
+  Status Restart();
 
   const std::string& name() const { return name_; }
   int64_t size() const { return bytes_->size(); }  // bytes
   AVFormatContext* format() const { return format_.get(); }
   AVStream* stream(int index) const { return format_->streams[index]; }
+  // The other streams' packets are not read from now on.
+  void ReadOnly(int stream);
   // The stream that a player would choose, or -1. A cover picture is no video.
   int BestStream(AVMediaType type) const;
   // "video (h264), sound (aac)": what there is, for messages.
@@ -38,9 +42,11 @@ class Container {
 
  private:
   Container() = default;
+  Status OpenFormat();
 
   QuietLog quiet_;  // first in, last out: closing may log too
   std::string name_;
+  int64_t max_pixels_ = 0;
   std::unique_ptr<ByteStream> bytes_;
   FormatPtr format_;
   bool incomplete_ = false;
@@ -57,7 +63,7 @@ class StreamDecoder {
   // False at the end. Errors: kIo.
   Result<bool> Next(AVFrame* frame);
   // Moves to the key frame at or before `dts` (stream units) and says which presentation time it
-  // has; false when no key frame was found there, and the decoder is of no more use.
+  // has; false when no key frame was found there: then only Restart() helps.
   bool Seek(int64_t dts, int64_t* pts);
 
   int64_t packets() const { return packets_; }

@@ -79,7 +79,7 @@ def main():
         video('late-709.mkv', folder, *h264, '-pix_fmt', 'yuv444p', '-colorspace', 'bt709', '-color_range', 'pc',
               '-c:a', 'libmp3lame', '-b:a', '24k', '-output_ts_offset', 5, filters=bt709)
         video('seconds.webm', folder, '-c:v', 'libvpx-vp9', '-b:v', '60k', '-g', 20, *yuv, '-c:a', 'libopus', '-b:a', '16k', filters=bt601)
-        # shown a quarter turn clockwise
+        # shown a quarter turn counter-clockwise (ffmpeg 5.1 writes that for rotate=90)
         video('upright.mov', folder, *h264, *yuv, *aac, filters=bt601)
         ffmpeg('-i', OUT / 'upright.mov', *PLAIN, '-c', 'copy', '-metadata:s:v', 'rotate=90', OUT / 'turned.mov')
         (OUT / 'upright.mov').unlink()
