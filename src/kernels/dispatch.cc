@@ -6,6 +6,8 @@
 #include "kernels/reference/reference.h"
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "kernels/avx2/table.h"
 #include "kernels/avx512/table.h"
@@ -30,6 +32,35 @@ bool HasAvx512() {
   return HasAvx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
+
+// Bits of CPUID leaf 7 that the compilers' own test does not know by name. Callers have asked for
+// AVX2 or AVX-512 first, hence for the system's support of the wide registers.
+struct Leaf7 {
+  unsigned ecx = 0, edx = 0, eax1 = 0;  // of sub-leaf 0, 0 and 1
+  Leaf7() {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return;
+    ecx = c, edx = d;
+    if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0) eax1 = a;
+  }
+  bool avx_vnni() const { return (eax1 >> 4 & 1) != 0; }
+  bool avx512_vnni() const { return (ecx >> 11 & 1) != 0; }
+  bool avx512_bf16() const { return (eax1 >> 5 & 1) != 0; }
+  bool amx() const {
+    return (edx >> 22 & 1) != 0 && (edx >> 24 & 1) != 0 && (edx >> 25 & 1) != 0;
+  }  // bf16, tile, int8
+};
+
+// Tile registers are 8 KB of state per thread: Linux saves them for processes that asked.
+bool SystemGrantsTiles() {
+#if defined(__linux__)
+  constexpr long kRequestPermission = 0x1023,
+                 kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILE_DATA
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
 #endif
 
 }  // namespace
@@ -37,10 +68,28 @@ bool HasAvx512() {
 std::vector<const KernelTable*> AvailableKernels() {
   std::vector<const KernelTable*> tables = {&reference::kTable};
 #if defined(__x86_64__)
-  if (HasAvx2()) tables.push_back(&avx2::kTable);
-  if (HasAvx512()) tables.push_back(&avx512::kTable);
+  const Leaf7 cpu;
+  if (!HasAvx2()) return tables;
+  tables.push_back(&avx2::kTable);
+  if (cpu.avx_vnni()) tables.push_back(&avxvnni::kTable);
+  if (!HasAvx512()) return tables;
+  tables.push_back(&avx512::kTable);
+  if (!cpu.avx512_vnni()) return tables;
+  tables.push_back(&avx512vnni::kTable);
+  if (!cpu.avx512_bf16()) return tables;
+  tables.push_back(&avx512bf16::kTable);
+  if (cpu.amx() && SystemGrantsTiles()) tables.push_back(&amx::kTable);
 #endif
   return tables;
+}
+
+std::vector<const KernelTable*> DistinctFloatKernels() {
+  std::vector<const KernelTable*> distinct;
+  for (const KernelTable* table : AvailableKernels()) {
+    if (distinct.empty() || distinct.back()->linear[0] != table->linear[0])
+      distinct.push_back(table);
+  }
+  return distinct;
 }
 
 Result<const KernelTable*> ChooseKernels() {

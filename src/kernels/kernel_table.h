@@ -24,8 +24,13 @@ struct AttentionArgs {
   int64_t out_stride = 0;
 };
 
+struct PackedKernels;  // packed.h
+
 struct KernelTable {
   const char* name;  // "reference", "avx2", "avx512", ...
+
+  const PackedKernels* int8;
+  const PackedKernels* bfloat16;  // null where no instruction multiplies bfloat16 faster than float32
 
   // y[t, r - row_begin ...]: y.row(t)[r] = sum_c w[r, c] * x.row(t)[c] for r in [row_begin, row_end), every t.
   // x: [T, w.cols] float32, y: [T, >= w.rows] float32. Products and sums in float32, whatever w's dtype. Indexed by DType.

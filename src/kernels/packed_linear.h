@@ -1,9 +1,13 @@
-// y = W x for the towers, whose prompts are hundreds of rows: a weight matrix made ready for one way of multiplying.
-// Float32 is the exact path and multiplies from the stored bytes; the others repack the weights once, at load.
+// y = W x for the towers, whose prompts are hundreds of rows: a weight matrix made ready for one
+// way of multiplying. Float32 is the exact path and multiplies from the stored bytes; the others
+// repack the weights once, at load.
 #pragma once
+
+#include <memory>
 
 #include "base/buffer.h"
 #include "kernels/ops.h"
+#include "kernels/packed.h"
 
 namespace gemma3n {
 
@@ -17,27 +21,38 @@ class PackedLinear {
  public:
   PackedLinear() = default;
 
-  // The fastest arithmetic that this processor has dot products for and that keeps a tower's accuracy: kBFloat16 or
-  // kFloat32. kInt8 is for callers that ask for it.
+  // The fastest arithmetic that this processor has dot products for and that keeps a tower's
+  // accuracy: kBFloat16 or kFloat32. kInt8 is for callers that ask for it.
   static Arithmetic Fastest(const Ops& ops);
 
-  // w: [rows, cols] of any dtype. Its bytes must outlive this object when the arithmetic is kFloat32.
+  // w: [rows, cols] of any dtype. Its bytes must outlive this object when its arithmetic() is
+  // kFloat32: that is what was asked for, or what is left where the processor has no dot products
+  // of the kind or memory is short.
   static PackedLinear Pack(const Matrix& w, Arithmetic arithmetic, const Ops& ops);
 
-  // y[t] = W x[t].   x: [T, cols], y: [T, rows]
-  void Apply(const ConstView& x, const View& y, const Ops& ops) const;
+  // y[t] = W x[t].   x: [T, cols], y: [T, rows], each float32 or bfloat16
+  void Apply(const InputView& x, const OutputView& y, const Ops& ops) const;
 
-  // The same on the calling thread alone, for a stage that gives each thread a block of some hundred rows and takes it
-  // through several matrices while it is in the cache. Gives the same bits as Apply.
-  void ApplyRows(const ConstView& x, const View& y, const Ops& ops) const;
+  // The same on the calling thread alone, for a stage that gives each thread a block of some
+  // hundred rows and takes it through several matrices while it is in the cache. Gives the same
+  // bits as Apply.
+  void ApplyRows(const InputView& x, const OutputView& y, const Ops& ops) const;
 
   int64_t rows() const { return matrix_.rows; }
   int64_t cols() const { return matrix_.cols; }
-  bool empty() const { return matrix_.empty(); }
+  bool empty() const { return matrix_.rows == 0; }
   Arithmetic arithmetic() const { return arithmetic_; }
 
  private:
-  Matrix matrix_;
+  int64_t BlockRows() const;
+  void ApplyBlock(const InputView& x, int64_t begin, int64_t end, const OutputView& y,
+                  std::byte* tiles, float* scales) const;
+  void ApplyExactly(const InputView& x, const OutputView& y, const Ops& ops) const;
+
+  Matrix matrix_;  // without its bytes once they are packed
+  const PackedKernels* kernels_ = nullptr;
+  PackedMatrix packed_;
+  std::shared_ptr<Buffer> storage_;
   Arithmetic arithmetic_ = Arithmetic::kFloat32;
 };
 

@@ -5,8 +5,11 @@
 #include "kernels/avx2/simd.h"
 #include "kernels/simd/table.h"
 
-namespace gemma3n::avx2 {
+namespace gemma3n {
 
-constinit const KernelTable kTable = simd::MakeTable<Simd>("avx2");
+constinit const KernelTable avx2::kTable =
+    simd::MakeTable<avx2::Simd>("avx2", &avx2::kInt8, nullptr);
+constinit const KernelTable avxvnni::kTable =
+    simd::MakeTable<avx2::Simd>("avxvnni", &avxvnni::kInt8, nullptr);
 
-}  // namespace gemma3n::avx2
+}  // namespace gemma3n

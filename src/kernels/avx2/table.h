@@ -1,9 +1,15 @@
 #pragma once
 
 #include "kernels/kernel_table.h"
+#include "kernels/packed.h"
 
 namespace gemma3n::avx2 {
-
 extern const KernelTable kTable;
-
+extern const PackedKernels kInt8;
 }  // namespace gemma3n::avx2
+
+// AVX2 and AVX-VNNI.
+namespace gemma3n::avxvnni {
+extern const KernelTable kTable;
+extern const PackedKernels kInt8;
+}  // namespace gemma3n::avxvnni

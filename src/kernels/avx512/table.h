@@ -1,9 +1,26 @@
 #pragma once
 
 #include "kernels/kernel_table.h"
+#include "kernels/packed.h"
 
 namespace gemma3n::avx512 {
-
 extern const KernelTable kTable;
-
+extern const PackedKernels kInt8;
 }  // namespace gemma3n::avx512
+
+// The sets that add dot products to AVX-512, each to those before it. Their float32 code is that of
+// avx512.
+namespace gemma3n::avx512vnni {
+extern const KernelTable kTable;
+extern const PackedKernels kInt8;
+}  // namespace gemma3n::avx512vnni
+
+namespace gemma3n::avx512bf16 {
+extern const KernelTable kTable;
+extern const PackedKernels kBFloat16;
+}  // namespace gemma3n::avx512bf16
+
+namespace gemma3n::amx {
+extern const KernelTable kTable;
+extern const PackedKernels kBFloat16, kInt8;
+}  // namespace gemma3n::amx

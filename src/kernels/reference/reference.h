@@ -3,10 +3,12 @@
 #pragma once
 
 #include "kernels/kernel_table.h"
+#include "kernels/packed.h"
 
 namespace gemma3n::reference {
 
 extern const KernelTable kTable;
+extern const PackedKernels kBFloat16, kInt8;
 
 // Defined for every DType.
 template <DType kType>

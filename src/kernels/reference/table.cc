@@ -9,6 +9,8 @@ template <int... kTypes>
 constexpr KernelTable MakeTable(std::integer_sequence<int, kTypes...>) {
   KernelTable table = {};
   table.name = "reference";
+  table.int8 = &kInt8;
+  table.bfloat16 = &kBFloat16;
   ((table.linear[kTypes] = Linear<static_cast<DType>(kTypes)>), ...);
   ((table.dequantize[kTypes] = Dequantize<static_cast<DType>(kTypes)>), ...);
   table.rms_norm = RmsNorm;

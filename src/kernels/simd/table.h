@@ -17,9 +17,12 @@ constexpr void FillDType(KernelTable& table) {
 }
 
 template <class S>
-constexpr KernelTable MakeTable(const char* name) {
+constexpr KernelTable MakeTable(const char* name, const PackedKernels* int8,
+                                const PackedKernels* bfloat16) {
   KernelTable table = {};
   table.name = name;
+  table.int8 = int8;
+  table.bfloat16 = bfloat16;
   FillDType<S, DType::kF32>(table);
   FillDType<S, DType::kF16>(table);
   FillDType<S, DType::kBF16>(table);

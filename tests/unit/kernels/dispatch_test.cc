@@ -44,7 +44,7 @@ TEST_F(Dispatch, EveryEntryOfEveryTableIsFilled) {
     }
     EXPECT_TRUE(t->rms_norm && t->dot && t->sum_squares && t->add && t->axpy && t->scale &&
                 t->mul && t->gelu_mul && t->softmax && t->softcap && t->gaussian_topk && t->rope &&
-                t->attention)
+                t->attention && t->int8)
         << t->name;
   }
 }
@@ -55,23 +55,36 @@ TEST_F(Dispatch, TheFastestIsChosen) {
   EXPECT_EQ(*chosen, AvailableKernels().back());
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx512vl")) {
-    EXPECT_STREQ((*chosen)->name, "avx512");
+    EXPECT_TRUE(std::string((*chosen)->name).starts_with("avx512") ||
+                (*chosen)->name == std::string("amx"));
   } else if (__builtin_cpu_supports("avx2")) {
-    EXPECT_STREQ((*chosen)->name, "avx2");
+    EXPECT_TRUE(std::string((*chosen)->name).starts_with("avx")) << (*chosen)->name;
+  }
+  if (__builtin_cpu_supports("avx512vnni")) {
+    EXPECT_STRNE((*chosen)->name, "avx512");
   }
 #endif
 }
 
 TEST_F(Dispatch, TheForcedTableIsTheOneThatRuns) {
-  std::set<const void*> linear;
+  std::set<std::set<const void*>> code;
   for (const KernelTable* table : AvailableKernels()) {
     setenv(kVariable, table->name, 1);
     auto chosen = ChooseKernels();
     ASSERT_TRUE(chosen.ok()) << chosen.status().message();
     EXPECT_EQ(*chosen, table);
-    linear.insert(reinterpret_cast<const void*>(table->linear[0]));
+    code.insert({reinterpret_cast<const void*>(table->linear[0]), table->int8, table->bfloat16});
   }
-  EXPECT_EQ(linear.size(), AvailableKernels().size()) << "two tables share their code";
+  EXPECT_EQ(code.size(), AvailableKernels().size()) << "two tables share all their code";
+}
+
+TEST_F(Dispatch, DistinctFloatKernelsHaveEachFloat32CodeOnce) {
+  std::set<KernelTable::LinearFn> all, distinct;
+  for (const KernelTable* table : AvailableKernels()) all.insert(table->linear[0]);
+  for (const KernelTable* table : DistinctFloatKernels()) {
+    EXPECT_TRUE(distinct.insert(table->linear[0]).second) << table->name;
+  }
+  EXPECT_EQ(distinct, all);
 }
 
 TEST_F(Dispatch, AnUnknownTableIsRefused) {

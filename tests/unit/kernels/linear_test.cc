@@ -84,7 +84,7 @@ std::string ParamName(const testing::TestParamInfo<Param>& param) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Tables, Linear,
-                         testing::Combine(testing::ValuesIn(AvailableKernels()),
+                         testing::Combine(testing::ValuesIn(DistinctFloatKernels()),
                                           testing::Range(0, kDTypeCount)),
                          ParamName);
 
@@ -191,7 +191,7 @@ TEST_P(Linear, WhatLiesOnTheStackDoesNotMatter) {
 
 TEST(OpsLinear, AnyThreadCountGivesTheSameBits) {
   Random random(3);
-  for (const KernelTable* table : AvailableKernels()) {
+  for (const KernelTable* table : DistinctFloatKernels()) {
     for (auto [rows, cols, tokens] : {std::tuple<int64_t, int64_t, int64_t>{1, 64, 1},
                                       {4, 512, 700},
                                       {64, 256, 300},
@@ -219,7 +219,7 @@ TEST(OpsLinear, AnyThreadCountGivesTheSameBits) {
 TEST(OpsLinear, RowAndRmsNorm) {
   Random random(4);
   ThreadPool pool(3);
-  for (const KernelTable* table : AvailableKernels()) {
+  for (const KernelTable* table : DistinctFloatKernels()) {
     const Ops ops(*table, pool);
     const auto m = RandomMatrix(DType::kQ6_K, 7, 256, random);
     std::vector<float> row(256);

@@ -60,7 +60,7 @@ TEST(QuantGolden, DecodesEveryDTypeBitForBit) {
     ++decoded;
     const auto n = static_cast<int64_t>(r.values.size());
     ASSERT_EQ(RowBytes(r.dtype, n), static_cast<int64_t>(r.bytes.size())) << Name(r.dtype);
-    for (const KernelTable* table : AvailableKernels()) {
+    for (const KernelTable* table : DistinctFloatKernels()) {
       std::vector<float> out(r.values.size());
       table->dequantize[static_cast<int>(r.dtype)](r.bytes.data(), out.data(), n);
       for (int64_t i = 0; i < n; ++i) {
@@ -95,7 +95,7 @@ TEST(QuantGolden, EncodesAsTheReferenceQuantizerBitForBit) {
 // Root mean square error of `bytes` as an encoding of r.values.
 double RmsError(const Record& r, const std::vector<std::byte>& bytes) {
   std::vector<float> decoded(r.values.size());
-  AvailableKernels().front()->dequantize[static_cast<int>(r.dtype)](
+  DistinctFloatKernels().front()->dequantize[static_cast<int>(r.dtype)](
       bytes.data(), decoded.data(), static_cast<int64_t>(decoded.size()));
   double sum = 0;
   for (size_t i = 0; i < decoded.size(); ++i) sum += std::pow(decoded[i] - r.values[i], 2.0);

@@ -27,7 +27,7 @@ class VectorOps : public EveryTable {
   Random random_{17};
 };
 
-INSTANTIATE_TEST_SUITE_P(Tables, VectorOps, testing::ValuesIn(AvailableKernels()), TableName);
+INSTANTIATE_TEST_SUITE_P(Tables, VectorOps, testing::ValuesIn(DistinctFloatKernels()), TableName);
 
 TEST_P(VectorOps, DotAndSumSquares) {
   ForCounts([&](int64_t n, int shift) {

@@ -63,7 +63,7 @@ TEST(Mlp, EverySparsityAndWidthFollowsTheEquation) {
   auto arena = Arena::Create(1 << 16);
   ASSERT_TRUE(arena.ok());
   const Probe no_probe;
-  for (const KernelTable* table : AvailableKernels()) {
+  for (const KernelTable* table : DistinctFloatKernels()) {
     const Ops ops(*table, pool);
     const StageContext ctx{config, ops, *arena, no_probe};
     for (int64_t width : {kWidth, kWidth / 2}) {

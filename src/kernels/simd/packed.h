@@ -1,0 +1,154 @@
+// PackedKernels as templates. L: a vocabulary of lanes that rounds, scales and stores; D: the dot
+// products of one tile of activations with one of weights. See kernels/packed.h for the layout.
+#pragma once
+
+#include "kernels/half.h"
+#include "kernels/packed.h"
+#include "kernels/simd/common.h"
+
+namespace gemma3n::simd {
+
+inline constexpr int64_t kSlabSteps =
+    8;  // a panel of W and 32 rows of x, this long, fit the first-level cache
+inline constexpr int64_t kRunSteps = 8;  // packed in one go: 16 rows x 8 steps are 8 KB of tiles
+
+// n values at p, and zeros up to a whole vector.
+template <class L, typename T>
+G3N_INLINE typename L::F LoadSome(const T* p, int64_t n) {
+  if (n >= L::kLanes) return L::Load(p);
+  return n > 0 ? L::LoadN(p, n) : L::Zero();
+}
+
+// Calls step(source, count, row, tile row) for each piece of a row that fills one row of one tile.
+template <typename T, class Step, class Blank>
+G3N_INLINE void ForSteps(const T* x, int64_t stride, int64_t rows, int64_t cols, int64_t columns,
+                         std::byte* tiles, const Step& step, const Blank& blank) {
+  const int64_t steps = (cols + columns - 1) / columns;
+  for (int64_t first = 0; first < rows; first += kStripRows, tiles += steps * kTileBytes) {
+    for (int64_t run = 0; run < steps; run += kRunSteps) {
+      for (int64_t i = 0; i < kStripRows; ++i) {
+        for (int64_t s = run; s < Min(run + kRunSteps, steps); ++s) {
+          std::byte* dst = tiles + s * kTileBytes + i * kStepBytes;
+          if (first + i < rows) {
+            step(x + (first + i) * stride + s * columns, Min(columns, cols - s * columns),
+                 first + i, dst);
+          } else {
+            blank(dst);
+          }
+        }
+      }
+    }
+  }
+}
+
+template <class L>
+G3N_INLINE void Blank(std::byte* dst) {
+  for (int64_t i = 0; i < 16; i += L::kLanes)
+    L::Store(reinterpret_cast<float*>(dst) + i, L::Zero());
+}
+
+template <class L, typename T>
+G3N_INLINE void PackBFloat16Rows(const T* x, int64_t stride, int64_t rows, int64_t cols,
+                                 std::byte* tiles) {
+  ForSteps(
+      x, stride, rows, cols, 32, tiles,
+      [](const T* src, int64_t n, int64_t, std::byte* dst) G3N_LAMBDA {
+        auto* out = reinterpret_cast<uint16_t*>(dst);
+        for (int64_t i = 0; i < 32; i += L::kLanes)
+          L::StoreBFloat16(out + i, LoadSome<L>(src + i, n - i));
+      },
+      [](std::byte* dst) G3N_LAMBDA { Blank<L>(dst); });
+}
+
+template <class L>
+void PackBFloat16(const InputView& x, int64_t cols, uint8_t, std::byte* tiles, float*) {
+  if (x.f32.data != nullptr)
+    return PackBFloat16Rows<L>(x.f32.data, x.f32.stride, x.f32.rows, cols, tiles);
+  PackBFloat16Rows<L>(x.bf16.data, x.bf16.stride, x.bf16.rows, cols, tiles);
+}
+
+template <class L, typename T>
+G3N_INLINE void PackInt8Rows(const T* x, int64_t stride, int64_t rows, int64_t cols, uint8_t flip,
+                             std::byte* tiles, float* scales) {
+  for (int64_t t = 0; t < rows; ++t) {
+    const T* row = x + t * stride;
+    auto bits = L::ZeroBits();
+    for (int64_t c = 0; c < cols; c += L::kLanes)
+      bits = L::MaxMagnitude(bits, LoadSome<L>(row + c, cols - c));
+    // The magnitudes' bits are ordered as the magnitudes are, infinity and then NaN above all.
+    const uint32_t largest = L::ReduceMax(bits);
+    scales[t] = largest >= 0x7f800000  ? BitsToFloat(0x7fc00000)
+                : largest < 0x0d800000 ? 0.0f  // 2^-100
+                                       : BitsToFloat(largest) / 127.0f;
+  }
+  ForSteps(
+      x, stride, rows, cols, 64, tiles,
+      [=](const T* src, int64_t n, int64_t t, std::byte* dst) G3N_LAMBDA {
+        const bool usable = scales[t] > 0;
+        const auto inverse = L::Set1(usable ? 1.0f / scales[t] : 0.0f);
+        for (int64_t i = 0; i < 64; i += L::kLanes) {
+          L::StoreInt8(dst + i, usable ? L::Mul(LoadSome<L>(src + i, n - i), inverse) : L::Zero(),
+                       flip);
+        }
+      },
+      [](std::byte* dst) G3N_LAMBDA { Blank<L>(dst); });
+}
+
+template <class L>
+void PackInt8(const InputView& x, int64_t cols, uint8_t flip, std::byte* tiles, float* scales) {
+  if (x.f32.data != nullptr) {
+    return PackInt8Rows<L>(x.f32.data, x.f32.stride, x.f32.rows, cols, flip, tiles, scales);
+  }
+  PackInt8Rows<L>(x.bf16.data, x.bf16.stride, x.bf16.rows, cols, flip, tiles, scales);
+}
+
+template <class L, typename Value>
+G3N_INLINE void StorePanel(const OutputView& y, int64_t t, int64_t r, int64_t n,
+                           const Value& value) {
+  for (int64_t i = 0; i < n; i += L::kLanes) {
+    const auto v = value(i);
+    if (y.f32.data != nullptr) {
+      L::StoreSome(y.f32.row(t) + r + i, v, n - i);
+    } else {
+      L::StoreSome(y.bf16.row(t) + r + i, v, n - i);
+    }
+  }
+}
+
+// A panel of W against all rows of x, slab after slab of columns: the panel's slab stays in the
+// first-level cache while x passes by from the second. The sums wait in `sums`, exact, so a row's
+// result does not depend on its company.
+template <class L, class D>
+void Multiply(const PackedMatrix& w, int64_t begin, int64_t end, const PackedRows& x,
+              const OutputView& y) {
+  using Sum = typename D::Sum;
+  alignas(64) Sum sums[kBlockRows * kPanelRows];
+  const int64_t strip = w.steps * kTileBytes;
+  D::Begin();
+  for (int64_t r = begin; r < end; r += kPanelRows) {
+    const std::byte* panel = w.tiles + r / kStripRows * strip;
+    for (int64_t s = 0; s < w.steps; s += kSlabSteps) {
+      const int64_t steps = Min(kSlabSteps, w.steps - s);
+      for (int64_t t = 0; t < x.rows; t += 2 * kStripRows) {
+        D::Tile(x.tiles + t / kStripRows * strip + s * kTileBytes, panel + s * kTileBytes, strip,
+                steps, Min(2 * kStripRows, x.rows - t), sums + t * kPanelRows,
+                s == 0 ? w.starts + r : nullptr);
+      }
+    }
+    const int64_t n = Min(kPanelRows, end - r);
+    for (int64_t t = 0; t < x.rows; ++t) {
+      const Sum* row = sums + t * kPanelRows;
+      if constexpr (D::kInteger) {
+        const auto scale = L::Set1(x.scales[t]);
+        StorePanel<L>(y, t, r, n, [&](int64_t i) G3N_LAMBDA {
+          return L::Mul(L::Mul(L::ToFloat(row + i), scale), L::Load(w.scales + r + i));
+        });
+      } else {
+        StorePanel<L>(y, t, r, n, [&](int64_t i) G3N_LAMBDA { return L::Load(row + i); });
+      }
+    }
+  }
+  D::End();
+}
+
+}  // namespace gemma3n::simd
