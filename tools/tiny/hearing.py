@@ -14,8 +14,11 @@ from torch import nn
 
 from . import config, optim, runlog, speech
 
-STEPS = 800
+STEPS = 1500
 JOINED, NATURAL = 16, 12  # clips of each kind per step
+# From here on fewer joined words, more utterances, and stronger changes of voice: by now the words are known, the
+# voices of strangers are not.
+STRANGERS = 800
 BLANK = len(speech.WORDS)
 
 
@@ -117,33 +120,38 @@ def train(limit_s=None, folder=None, seed=21):
     while step < STEPS and not run.stopping and not (limit_s and time.time() - begun > limit_s):
         rng = np.random.default_rng([seed, step])
         waves, ends, targets = [], [], []
-        for _ in range(JOINED):
+        late = step >= STRANGERS
+        joined = JOINED // 2 if late else JOINED
+        for _ in range(joined):
             chosen = [words[int(k)] for k in rng.integers(0, len(words), int(rng.integers(1, 5)))]
             wave, end = speech.join(rng, chosen)
+            wave = speech.equalise(rng, wave) if late else wave
             waves.append(speech.add_noise(rng, speech.tilt(rng, wave)))
             ends.append(end)
             targets.append([index[c["words"][0]] for c in chosen])
-        natural = NATURAL if step >= 150 else 0
+        natural = NATURAL + JOINED - joined if step >= 150 else 0
         for k in rng.integers(0, len(utterances), natural):
-            y = speech.tilt(rng, speech.warp(rng, speech.floats(utterances[int(k)])))
+            y = speech.floats(utterances[int(k)])
+            y = speech.equalise(rng, speech.warp(rng, y, 0.7, 1.22)) if late else speech.warp(rng, y)
+            y = speech.tilt(rng, y)
             waves.append(speech.add_noise(rng, speech.pad_speech(rng, y)))
             targets.append([index[w] for w in utterances[int(k)]["words"]])
         logits, valid = model(waves)
         labels = np.stack([frame_labels(e, t, logits.shape[1]) for e, t in zip(ends, targets)])
-        labels = torch.from_numpy(labels).masked_fill(~valid[:JOINED], -1)
+        labels = torch.from_numpy(labels).masked_fill(~valid[:joined], -1)
         weight = torch.ones(len(speech.WORDS) + 1)
         weight[BLANK] = 0.3
-        frame = F.cross_entropy(logits[:JOINED].transpose(1, 2), labels, weight=weight, ignore_index=-1)
+        frame = F.cross_entropy(logits[:joined].transpose(1, 2), labels, weight=weight, ignore_index=-1)
         loss = frame
         values = {"loss_frame": frame.item()}
         if natural:
-            soft = logits[JOINED:, ::4].log_softmax(-1).transpose(0, 1)
-            lengths = valid[JOINED:, ::4].sum(1)
+            soft = logits[joined:, ::4].log_softmax(-1).transpose(0, 1)
+            lengths = valid[joined:, ::4].sum(1)
             ctc = F.ctc_loss(
                 soft,
-                torch.tensor([k for t in targets[JOINED:] for k in t]),
+                torch.tensor([k for t in targets[joined:] for k in t]),
                 lengths,
-                torch.tensor([len(t) for t in targets[JOINED:]]),
+                torch.tensor([len(t) for t in targets[joined:]]),
                 blank=BLANK,
                 zero_infinity=True,
             )

@@ -122,12 +122,23 @@ def floats(item):
     return item["pcm"].astype(np.float32) / 32767
 
 
-def warp(rng, y):
-    """Half of the clips played a little faster or slower: another speaker's pitch, formants and pace at once."""
-    if rng.random() < 0.5:
+def warp(rng, y, share=0.5, slowest=1.15):
+    """Some of the clips played a little faster or slower: another speaker's pitch, formants and pace at once."""
+    if rng.random() >= share:
         return y
-    n = int(len(y) * rng.uniform(0.87, 1.15))
+    n = int(len(y) * rng.uniform(1 / slowest, slowest))
     return np.interp(np.linspace(0, len(y) - 1, n), np.arange(len(y)), y).astype(np.float32)
+
+
+def equalise(rng, y):
+    """A smooth random curve of some decibels over the spectrum, as of another mouth and room."""
+    if rng.random() < 0.4:
+        return y
+    spectrum = np.fft.rfft(y)
+    octaves = np.log2(np.maximum(np.arange(len(spectrum)) * RATE / (2 * len(spectrum)), 60.0) / 60.0)
+    knots = np.linspace(0, octaves[-1], 9)
+    decibels = np.interp(octaves, knots, rng.normal(0.0, 5.0, len(knots)))
+    return np.fft.irfft(spectrum * 10 ** (decibels / 20), len(y)).astype(np.float32)
 
 
 def tilt(rng, y):
