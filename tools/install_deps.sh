@@ -14,6 +14,7 @@ build=(
   nlohmann-json3-dev   # config.json, safetensors headers, JSON output
   libsimdjson-dev      # tokenizer.json, tens of megabytes of it
   libcli11-dev         # command-line options
+  libkissfft-dev       # spectra of sound (headers only)
   libedit-dev          # line editing in gemma3n chat
   libavformat-dev      # sound and video files: containers,
   libavcodec-dev       #   decoders,

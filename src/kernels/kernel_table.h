@@ -50,6 +50,8 @@ struct KernelTable {
   void (*scale)(float a, float* y, int64_t n);                     // y *= a
   void (*mul)(const float* x, float* y, int64_t n);                // y *= x
   void (*gelu_mul)(const float* g, const float* u, float* y, int64_t n);  // y = gelu_tanh(g) * u; y may be g or u
+  void (*sigmoid_mul)(const float* a, const float* b, float* y, int64_t n);  // y = a / (1 + e^-b), silu where a is b; y may be either
+  void (*mul_add)(const float* a, const float* b, float* y, int64_t n);      // y += a b
   void (*softmax)(float* x, int64_t n);                            // in place, shifted by the maximum
   void (*softcap)(float* x, int64_t n, float cap);                 // x = cap * tanh(x / cap)
   // Gaussian top-k (spec of HF Gemma3nTextMLP._gaussian_topk): x = max(x - (mean + std * z), 0), biased std.

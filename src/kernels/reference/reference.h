@@ -24,6 +24,8 @@ void Axpy(float a, const float* x, float* y, int64_t n);
 void Scale(float a, float* y, int64_t n);
 void Mul(const float* x, float* y, int64_t n);
 void GeluMul(const float* g, const float* u, float* y, int64_t n);
+void SigmoidMul(const float* a, const float* b, float* y, int64_t n);
+void MulAdd(const float* a, const float* b, float* y, int64_t n);
 void Softmax(float* x, int64_t n);
 void Softcap(float* x, int64_t n, float cap);
 void GaussianTopk(float* x, int64_t n, float z);

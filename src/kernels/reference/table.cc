@@ -21,6 +21,8 @@ constexpr KernelTable MakeTable(std::integer_sequence<int, kTypes...>) {
   table.scale = Scale;
   table.mul = Mul;
   table.gelu_mul = GeluMul;
+  table.sigmoid_mul = SigmoidMul;
+  table.mul_add = MulAdd;
   table.softmax = Softmax;
   table.softcap = Softcap;
   table.gaussian_topk = GaussianTopk;

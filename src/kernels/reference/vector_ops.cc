@@ -51,6 +51,14 @@ void GeluMul(const float* g, const float* u, float* y, int64_t n) {
   }
 }
 
+void SigmoidMul(const float* a, const float* b, float* y, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) y[i] = a[i] / (1.0f + std::exp(-b[i]));
+}
+
+void MulAdd(const float* a, const float* b, float* y, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) y[i] += a[i] * b[i];
+}
+
 void Softmax(float* x, int64_t n) {
   if (n == 0) return;
   float max = x[0];

@@ -44,6 +44,8 @@ constexpr KernelTable MakeTable(const char* name, const PackedKernels* int8,
   table.scale = Scale<S>;
   table.mul = Mul<S>;
   table.gelu_mul = GeluMul<S>;
+  table.sigmoid_mul = SigmoidMul<S>;
+  table.mul_add = MulAdd<S>;
   table.softmax = Softmax<S>;
   table.softcap = Softcap<S>;
   table.gaussian_topk = GaussianTopk<S>;

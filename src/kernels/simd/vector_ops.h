@@ -99,6 +99,22 @@ void GeluMul(const float* g, const float* u, float* y, int64_t n) {
 }
 
 template <class S>
+void SigmoidMul(const float* a, const float* b, float* y, int64_t n) {
+  Map<S>(a, b, y, n, [](auto v, auto gate) G3N_LAMBDA {
+    return S::Div(v, S::Add(S::Set1(1.0f), Exp<S>(S::Sub(S::Zero(), gate))));
+  });
+}
+
+template <class S>
+void MulAdd(const float* a, const float* b, float* y, int64_t n) {
+  ForVectors<S>(n, [&](int64_t i, int64_t count) G3N_LAMBDA {
+    const auto sum =
+        S::Fma(LoadPart<S>(a + i, count), LoadPart<S>(b + i, count), LoadPart<S>(y + i, count));
+    StorePart<S>(y + i, sum, count);
+  });
+}
+
+template <class S>
 void Softmax(float* x, int64_t n) {
   if (n <= 0) return;
   auto max = S::Set1(x[0]);

@@ -112,6 +112,43 @@ TEST_P(VectorOps, GeluOverItsWholeRange) {
   }
 }
 
+TEST_P(VectorOps, SigmoidMul) {
+  ForCounts([&](int64_t n, int shift) {
+    auto b = random_.Normals(n, 3);
+    const auto a = random_.Normals(n);
+    if (n > 5) b[0] = 0, b[1] = -80, b[2] = 1e-30f, b[3] = 1e20f, b[4] = -1e20f, b[5] = 80;
+    Guarded ga(a, shift), gb(b, 1), y(a, 0);
+    table().sigmoid_mul(ga.data(), gb.data(), y.data(), n);
+    table().sigmoid_mul(ga.data(), gb.data(), gb.data(), n);  // y may be b
+    for (int64_t i = 0; i < n; ++i) {
+      const double expected = a[i] / (1 + std::exp(-static_cast<double>(b[i])));
+      // An exponent is rounded once before it is taken: relative to its size.
+      ASSERT_NEAR(y[i], expected, (3e-7 + 1e-7 * std::fabs(b[i])) * std::fabs(expected) + 1e-38)
+          << b[i];
+      ASSERT_EQ(gb[i], y[i]);
+    }
+    Guarded silu(b, shift);
+    table().sigmoid_mul(silu.data(), silu.data(), silu.data(), n);
+    for (int64_t i = 0; i < n; ++i) {
+      const double expected = b[i] / (1 + std::exp(-static_cast<double>(b[i])));
+      ASSERT_NEAR(silu[i], expected, (3e-7 + 1e-7 * std::fabs(b[i])) * std::fabs(expected) + 1e-38)
+          << b[i];
+    }
+  });
+}
+
+TEST_P(VectorOps, MulAdd) {
+  ForCounts([&](int64_t n, int shift) {
+    const auto a = random_.Normals(n), b = random_.Normals(n), y = random_.Normals(n);
+    Guarded ga(a, shift), gb(b, 0), sum(y, 1);
+    table().mul_add(ga.data(), gb.data(), sum.data(), n);
+    for (int64_t i = 0; i < n; ++i) {
+      const double product = static_cast<double>(a[i]) * b[i];
+      ASSERT_NEAR(sum[i], y[i] + product, 2e-7 * (std::fabs(y[i]) + std::fabs(product)));
+    }
+  });
+}
+
 TEST_P(VectorOps, Softmax) {
   ForCounts([&](int64_t n, int shift) {
     for (float spread : {1.0f, 30.0f, 300.0f}) {
@@ -258,6 +295,9 @@ TEST_P(VectorOps, NanPropagates) {
       one("mul", [&](float* y) { table().mul(ones.data(), y, n); });
       one("gelu_mul", [&](float* y) { table().gelu_mul(y, ones.data(), y, n); });
       one("gelu_mul, up", [&](float* y) { table().gelu_mul(ones.data(), y, y, n); });
+      one("sigmoid_mul", [&](float* y) { table().sigmoid_mul(y, ones.data(), y, n); });
+      one("sigmoid_mul, gate", [&](float* y) { table().sigmoid_mul(ones.data(), y, y, n); });
+      one("mul_add", [&](float* y) { table().mul_add(ones.data(), x.data(), y, n); });
       one("softcap", [&](float* y) { table().softcap(y, n, 30); });
     }
   }
