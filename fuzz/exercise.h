@@ -2,8 +2,6 @@
 // used. Shared by the fuzzers and by the unit tests that replay what they found.
 #pragma once
 
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
@@ -12,22 +10,9 @@
 #include "formats/safetensors.h"
 #include "model/checkpoint.h"
 #include "model/config.h"
+#include "require.h"
 
 namespace gemma3n::fuzz {
-
-inline void Require(bool condition, const char* what) {
-  if (condition) return;
-  std::fprintf(stderr, "does not hold: %s\n", what);
-  std::abort();
-}
-
-inline bool FailedWell(const Status& status) {
-  if (status.ok()) return false;
-  Require(!status.message().empty(), "a failure says why");
-  Require(status.message().find('\n') == std::string::npos, "in one line");
-  Require(status.code() != StatusCode::kInternal, "not by a defect");
-  return true;
-}
 
 inline unsigned Touch(const StoredTensor& tensor) {
   Require(!tensor.shape.empty() || tensor.elements() == 1, "a scalar has one value");
