@@ -26,6 +26,17 @@ struct AttentionArgs {
 
 struct PackedKernels;  // packed.h
 
+// One row of a depthwise convolution over a map that lies pixel by pixel, the channels of a pixel together.
+struct DepthwiseArgs {
+  const float* const* rows = nullptr;  // `kernel` rows of the input, [width, channels]; null: a row of zeros
+  int64_t width = 0, channels = 0;
+  const float* taps = nullptr;         // [kernel, kernel, channels]
+  int64_t kernel = 0, stride = 1;
+  int64_t pad = 0;                     // columns of zeros before the first; as many as it takes after the last
+  float* out = nullptr;                // [out_width, channels], none of it in the input
+  int64_t out_width = 0;
+};
+
 struct KernelTable {
   const char* name;  // "reference", "avx2", "avx512", ...
 
@@ -43,6 +54,8 @@ struct KernelTable {
 
   // y = x * (mean(x^2) + eps)^(-1/2) * w; w may be null (factor 1); y may be x.
   void (*rms_norm)(const float* x, const float* w, float* y, int64_t n, float eps);
+  // y = gelu_tanh(rms_norm(x; w)); w may be null; y may be x.
+  void (*rms_norm_gelu)(const float* x, const float* w, float* y, int64_t n, float eps);
   float (*dot)(const float* a, const float* b, int64_t n);
   float (*sum_squares)(const float* x, int64_t n);
   void (*add)(const float* x, float* y, int64_t n);                // y += x
@@ -59,6 +72,7 @@ struct KernelTable {
   // Half-split rotary embedding of one head: cos and sin have n/2 values.
   void (*rope)(float* x, const float* cos, const float* sin, int64_t n);
   void (*attention)(const AttentionArgs& args);
+  void (*depthwise_row)(const DepthwiseArgs& args);
 };
 
 }  // namespace gemma3n

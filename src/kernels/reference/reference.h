@@ -17,6 +17,7 @@ template <DType kType>
 void Linear(const Matrix& w, int64_t row_begin, int64_t row_end, const ConstView& x, const View& y);
 
 void RmsNorm(const float* x, const float* w, float* y, int64_t n, float eps);
+void RmsNormGelu(const float* x, const float* w, float* y, int64_t n, float eps);
 float Dot(const float* a, const float* b, int64_t n);
 float SumSquares(const float* x, int64_t n);
 void Add(const float* x, float* y, int64_t n);
@@ -31,5 +32,6 @@ void Softcap(float* x, int64_t n, float cap);
 void GaussianTopk(float* x, int64_t n, float z);
 void Rope(float* x, const float* cos, const float* sin, int64_t n);
 void Attention(const AttentionArgs& args);
+void DepthwiseRow(const DepthwiseArgs& args);
 
 }  // namespace gemma3n::reference

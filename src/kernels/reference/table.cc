@@ -14,6 +14,7 @@ constexpr KernelTable MakeTable(std::integer_sequence<int, kTypes...>) {
   ((table.linear[kTypes] = Linear<static_cast<DType>(kTypes)>), ...);
   ((table.dequantize[kTypes] = Dequantize<static_cast<DType>(kTypes)>), ...);
   table.rms_norm = RmsNorm;
+  table.rms_norm_gelu = RmsNormGelu;
   table.dot = Dot;
   table.sum_squares = SumSquares;
   table.add = Add;
@@ -28,6 +29,7 @@ constexpr KernelTable MakeTable(std::integer_sequence<int, kTypes...>) {
   table.gaussian_topk = GaussianTopk;
   table.rope = Rope;
   table.attention = Attention;
+  table.depthwise_row = DepthwiseRow;
   return table;
 }
 

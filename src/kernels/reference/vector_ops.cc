@@ -4,6 +4,14 @@
 #include "kernels/reference/reference.h"
 
 namespace gemma3n::reference {
+namespace {
+
+float GeluTanh(float x) {
+  constexpr float kSqrt2OverPi = 0.7978845608028654f;
+  return 0.5f * x * (1.0f + std::tanh(kSqrt2OverPi * (x + 0.044715f * x * x * x)));
+}
+
+}  // namespace
 
 float Dot(const float* a, const float* b, int64_t n) {
   // Eight partial sums: less rounding than one, and any compiler vectorises it.
@@ -27,6 +35,11 @@ void RmsNorm(const float* x, const float* w, float* y, int64_t n, float eps) {
   for (int64_t i = 0; i < n; ++i) y[i] = w ? x[i] * factor * w[i] : x[i] * factor;
 }
 
+void RmsNormGelu(const float* x, const float* w, float* y, int64_t n, float eps) {
+  RmsNorm(x, w, y, n, eps);
+  for (int64_t i = 0; i < n; ++i) y[i] = GeluTanh(y[i]);
+}
+
 void Add(const float* x, float* y, int64_t n) {
   for (int64_t i = 0; i < n; ++i) y[i] += x[i];
 }
@@ -44,11 +57,7 @@ void Mul(const float* x, float* y, int64_t n) {
 }
 
 void GeluMul(const float* g, const float* u, float* y, int64_t n) {
-  constexpr float kSqrt2OverPi = 0.7978845608028654f;
-  for (int64_t i = 0; i < n; ++i) {
-    const float x = g[i];
-    y[i] = 0.5f * x * (1.0f + std::tanh(kSqrt2OverPi * (x + 0.044715f * x * x * x))) * u[i];
-  }
+  for (int64_t i = 0; i < n; ++i) y[i] = GeluTanh(g[i]) * u[i];
 }
 
 void SigmoidMul(const float* a, const float* b, float* y, int64_t n) {

@@ -5,6 +5,7 @@
 #include "kernels/kernel_table.h"
 #include "kernels/simd/attention.h"
 #include "kernels/simd/decode.h"
+#include "kernels/simd/depthwise.h"
 #include "kernels/simd/linear.h"
 #include "kernels/simd/vector_ops.h"
 
@@ -37,6 +38,7 @@ constexpr KernelTable MakeTable(const char* name, const PackedKernels* int8,
   FillDType<S, DType::kIQ4_NL>(table);
   FillDType<S, DType::kIQ4_XS>(table);
   table.rms_norm = RmsNorm<S>;
+  table.rms_norm_gelu = RmsNormGelu<S>;
   table.dot = Dot<S>;
   table.sum_squares = SumSquares<S>;
   table.add = Add<S>;
@@ -51,6 +53,7 @@ constexpr KernelTable MakeTable(const char* name, const PackedKernels* int8,
   table.gaussian_topk = GaussianTopk<S>;
   table.rope = Rope<S>;
   table.attention = Attention<S>;
+  table.depthwise_row = DepthwiseRow<S>;
   return table;
 }
 

@@ -72,6 +72,18 @@ void RmsNorm(const float* x, const float* w, float* y, int64_t n, float eps) {
 }
 
 template <class S>
+void RmsNormGelu(const float* x, const float* w, float* y, int64_t n, float eps) {
+  const float mean = SumSquares<S>(x, n) / static_cast<float>(n);
+  const auto factor = S::Set1(1.0f / __builtin_sqrtf(mean + eps));
+  if (w == nullptr) {
+    return Map<S>(x, y, n, [&](auto v) G3N_LAMBDA { return Gelu<S>(S::Mul(v, factor)); });
+  }
+  Map<S>(x, w, y, n, [&](auto v, auto weight) G3N_LAMBDA {
+    return Gelu<S>(S::Mul(S::Mul(v, factor), weight));
+  });
+}
+
+template <class S>
 void Add(const float* x, float* y, int64_t n) {
   Map<S>(x, y, y, n, [](auto a, auto b) G3N_LAMBDA { return S::Add(b, a); });
 }

@@ -99,6 +99,24 @@ TEST_P(VectorOps, GeluMul) {
   });
 }
 
+TEST_P(VectorOps, RmsNormGeluIsTheOneAfterTheOther) {
+  ForCounts([&](int64_t n, int shift) {
+    if (n == 0) return;
+    const auto x = random_.Normals(n, 3), w = random_.Normals(n), one = std::vector<float>(n, 1);
+    Guarded gx(x, shift), gw(w, 1), y(x, 0), expected(x, 0), plain(x, shift), expected_plain(x, 0);
+    table().rms_norm_gelu(gx.data(), gw.data(), y.data(), n, 1e-6f);
+    table().rms_norm(gx.data(), gw.data(), expected.data(), n, 1e-6f);
+    table().gelu_mul(expected.data(), one.data(), expected.data(), n);
+    table().rms_norm_gelu(plain.data(), nullptr, plain.data(), n, 1e-6f);  // in place
+    table().rms_norm(gx.data(), nullptr, expected_plain.data(), n, 1e-6f);
+    table().gelu_mul(expected_plain.data(), one.data(), expected_plain.data(), n);
+    for (int64_t i = 0; i < n; ++i) {
+      ASSERT_EQ(y[i], expected[i]) << n;
+      ASSERT_EQ(plain[i], expected_plain[i]) << n;
+    }
+  });
+}
+
 TEST_P(VectorOps, GeluOverItsWholeRange) {
   std::vector<float> x;
   for (float v = -12; v < 12; v += 0.0007f) x.push_back(v);
@@ -252,6 +270,7 @@ TEST_P(VectorOps, ReadsAndWritesNothingPastItsBuffers) {
     AgainstPage x(random_.Normals(n)), y(random_.Normals(n)), half(random_.Normals(n / 2));
     table().dot(x.floats(), y.floats(), n);
     table().rms_norm(x.floats(), x.floats(), y.floats(), n, 1e-6f);
+    table().rms_norm_gelu(x.floats(), x.floats(), y.floats(), n, 1e-6f);
     table().add(x.floats(), y.floats(), n);
     table().axpy(0.1f, x.floats(), y.floats(), n);
     table().scale(0.5f, y.floats(), n);
