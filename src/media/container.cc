@@ -207,13 +207,13 @@ Result<bool> StreamDecoder::Next(AVFrame* frame) {
   }
 }
 
-bool StreamDecoder::Seek(int64_t dts, int64_t* pts) {
-  if (av_seek_frame(container_->format(), stream_, dts, AVSEEK_FLAG_BACKWARD) < 0) return false;
+bool StreamDecoder::Seek(int64_t pts, int64_t* landed) {
+  if (av_seek_frame(container_->format(), stream_, pts, AVSEEK_FLAG_BACKWARD) < 0) return false;
   avcodec_flush_buffers(codec_.get());
   draining_ = false;
   if (!container_->ReadPacket(stream_, packet_.get())) return false;
   pending_ = true;
-  *pts = packet_->pts;
+  *landed = packet_->pts;
   return (packet_->flags & AV_PKT_FLAG_KEY) != 0 && packet_->pts != AV_NOPTS_VALUE;
 }
 

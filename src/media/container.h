@@ -62,9 +62,9 @@ class StreamDecoder {
 
   // False at the end. Errors: kIo.
   Result<bool> Next(AVFrame* frame);
-  // Moves to the key frame at or before `dts` (stream units) and says which presentation time it
-  // has; false when no key frame was found there: then only Restart() helps.
-  bool Seek(int64_t dts, int64_t* pts);
+  // Moves to the key frame that is shown at or last before `pts` (stream units); `landed` is when
+  // it is shown. False when no key frame was found there: then only Restart() helps.
+  bool Seek(int64_t pts, int64_t* landed);
 
   int64_t packets() const { return packets_; }
   int64_t bad_packets() const { return bad_packets_; }

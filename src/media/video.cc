@@ -64,6 +64,7 @@ struct VideoReader::State {
   int64_t skipped = 0;                // packets that seeks have jumped over
   int64_t decoded = 0;                // frames, counted where they have no times
   std::optional<int64_t> not_before;  // after a seek: earlier frames lack what they refer to
+  bool landing = false;  // the next frame must be the whole picture that a seek went for
   int64_t delivered = 0;
 
   Status Start();
@@ -130,6 +131,7 @@ Status VideoReader::State::Start() {
                        StreamDecoder::Open(file.get(), stream, threads, options.max_pixels));
   has_shown = has_ahead = ended = false;
   not_before.reset();
+  landing = false;
   skipped = decoded = 0;
   return OkStatus();
 }
@@ -143,6 +145,8 @@ double VideoReader::State::TimeOf(const AVFrame& frame) {
 
 // Jumps ahead when a key frame lies well beyond what has been decoded, and never past the frame
 // that is wanted: what is shown at any moment was coded after the last key frame shown before it.
+// Where the jump does not end on that key frame, or it turns out to be no whole picture (H.264's
+// gradual refresh), decoding starts over and goes through everything: slower, the same frames.
 Status VideoReader::State::SeekTowards(double seconds) {
   if (!can_seek) return OkStatus();
   const VideoIndex::KeyFrame* key =
@@ -150,11 +154,12 @@ Status VideoReader::State::SeekTowards(double seconds) {
   const int64_t position = skipped + decoder->packets();
   if (key == nullptr || key->packet < position + kPacketsWorthASeek) return OkStatus();
   int64_t landed = 0;
-  const bool found = decoder->Seek(key->dts, &landed);
+  const bool found = decoder->Seek(key->pts, &landed);
   can_seek = found && landed == key->pts;
-  if (!found || landed > key->pts) return Start();
+  if (!can_seek) return Start();
   skipped = key->packet - 1 - decoder->packets();
   not_before = landed;
+  landing = true;
   has_ahead = ended = false;
   return OkStatus();
 }
@@ -173,9 +178,18 @@ Status VideoReader::State::ShowAt(double seconds) {
     if (ended) break;
     G3N_ASSIGN_OR_RETURN(const bool more, decoder->Next(scratch.get()));
     ended = !more;
-    if (!more) continue;
     const int64_t pts = scratch->best_effort_timestamp;
-    if (not_before && pts != AV_NOPTS_VALUE && pts < *not_before) continue;
+    if (!ended && not_before && pts != AV_NOPTS_VALUE && pts < *not_before) continue;
+    if (landing) {
+      landing = false;
+      can_seek =
+          can_seek && !ended && pts == *not_before && scratch->pict_type == AV_PICTURE_TYPE_I;
+      if (!can_seek) {
+        G3N_RETURN_IF_ERROR(Start());
+        continue;
+      }
+    }
+    if (ended) continue;
     std::swap(ahead, scratch);
     ahead_at = TimeOf(*ahead);
     has_ahead = true;

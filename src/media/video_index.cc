@@ -39,10 +39,10 @@ Result<VideoIndex> VideoIndex::Scan(Container* container, int stream) {
       }
     }
     if (!hidden) ++index.packets;
-    if (!index.timed || (p.flags & AV_PKT_FLAG_KEY) == 0 || p.dts == AV_NOPTS_VALUE) continue;
+    if (!index.timed || (p.flags & AV_PKT_FLAG_KEY) == 0) continue;
     if (index.key_frames.empty() || (number - index.key_frames.back().packet >= kKeyFrameGap &&
                                      p.pts > index.key_frames.back().pts))
-      index.key_frames.push_back({p.pts, p.dts, number});
+      index.key_frames.push_back({p.pts, number});
   }
   G3N_RETURN_IF_ERROR(container->ReadStatus());
   if (index.packets == 0)

@@ -10,8 +10,8 @@ namespace gemma3n {
 
 struct VideoIndex {
   struct KeyFrame {
-    int64_t pts, dts;  // stream units
-    int64_t packet;    // its number in the file's order
+    int64_t pts;     // stream units
+    int64_t packet;  // its number in the file's order, from 1
   };
   int64_t packets = 0;               // that are shown
   bool timed = true;                 // every packet says when it is shown
