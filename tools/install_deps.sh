@@ -9,7 +9,7 @@ build=(
   cmake                # build description
   ninja-build          # build runner
   make                 # the commands in the README
-  pkg-config           # finds libedit, FFmpeg's libraries, libsoxr
+  pkg-config           # finds libedit and the libraries for media
   libfmt-dev           # text formatting
   nlohmann-json3-dev   # config.json, safetensors headers, JSON output
   libsimdjson-dev      # tokenizer.json, tens of megabytes of it
@@ -20,6 +20,11 @@ build=(
   libavcodec-dev       #   decoders,
   libswscale-dev       #   and a frame's YUV to RGB
   libsoxr-dev          # any sample rate to 16 kHz
+  libjpeg62-turbo-dev  # JPEG pictures
+  libpng-dev           # PNG pictures
+  libwebp-dev          # WebP pictures
+  libgif-dev           # GIF pictures
+  libstb-dev           # BMP pictures (a header)
 )
 test=(
   libgtest-dev         # unit tests
