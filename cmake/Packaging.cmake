@@ -22,7 +22,8 @@ target_include_directories(gemma3n INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_
                            $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
                            $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 # A shared library keeps its dependencies to itself; a static one passes them on to the final link.
-target_link_libraries(gemma3n PRIVATE Threads::Threads fmt::fmt simdjson::simdjson PkgConfig::GEMMA3N_MEDIA GIF::GIF)
+target_link_libraries(gemma3n PRIVATE Threads::Threads fmt::fmt simdjson::simdjson PkgConfig::GEMMA3N_MEDIA GIF::GIF
+                      PkgConfig::GEMMA3N_HASH)
 
 install(TARGETS gemma3n EXPORT gemma3nTargets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
@@ -41,7 +42,7 @@ install(FILES ${PROJECT_BINARY_DIR}/gemma3nConfig.cmake ${PROJECT_BINARY_DIR}/ge
 # Paths from the .pc file itself, so that the tree can be moved.
 file(RELATIVE_PATH pc_include /p/${CMAKE_INSTALL_LIBDIR}/pkgconfig /p/${CMAKE_INSTALL_INCLUDEDIR})
 # pkg-config has no target properties: a static library's own needs go on the line.
-set(pc_libs_private "-lfmt -lsimdjson -lavformat -lavcodec -lswscale -lavutil -lsoxr -ljpeg -lpng -lgif -lwebpdemux -lwebp -lstdc++ -lm -pthread")
+set(pc_libs_private "-lfmt -lsimdjson -lavformat -lavcodec -lswscale -lavutil -lsoxr -ljpeg -lpng -lgif -lwebpdemux -lwebp -lb2 -lstdc++ -lm -pthread")
 if(NOT BUILD_SHARED_LIBS)
   set(pc_libs_static " ${pc_libs_private}")
 endif()

@@ -20,6 +20,7 @@ build=(
   libavcodec-dev       #   decoders,
   libswscale-dev       #   and a frame's YUV to RGB
   libsoxr-dev          # any sample rate to 16 kHz
+  libb2-dev            # names for media: which were read before
   libjpeg62-turbo-dev  # JPEG pictures
   libpng-dev           # PNG pictures
   libwebp-dev          # WebP pictures

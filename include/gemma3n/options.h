@@ -10,6 +10,14 @@
 
 namespace gemma3n {
 
+// How the picture and sound towers multiply. The text model's precision does not depend on it.
+enum class MediaPrecision {
+  kAuto,      // the fastest of the next two that this processor has dot products for, else float32
+  kFloat32,   // exact
+  kBFloat16,
+  kInt8,
+};
+
 // A nested (Matryoshka) model inside the loaded one: MLP widths by prefix, and layers left out with their per-layer
 // embeddings. Costs no memory: the weights are the loaded ones. MatFormer (arXiv:2310.07707) and google/gemma3n-slicing-configs.
 struct ModelSize {
@@ -23,11 +31,25 @@ struct EngineOptions {
   std::string model;                // hub directory, .gguf file
   std::string tokenizer;            // empty: the model's own; else a tokenizer.json, tokenizer.model or directory
   std::string chat_template;        // empty: the model's own, else built in; "builtin"; or a file with a Jinja template
+  std::string mmproj;               // GGUF: the file with the picture and sound towers; empty: a hub directory's own, or none
+  MediaPrecision media_precision = MediaPrecision::kAuto;
+  int64_t media_cache_bytes = int64_t{256} << 20;  // soft tokens kept for media that come again (2 MiB a picture in E4B)
   int threads = 0;                  // 0: every physical core
   int64_t prefill_chunk = 512;      // prompt tokens per forward pass, 1 .. 4096
   bool prefill_skip = true;         // leave out layers whose output no one reads (exact); false for comparison
   // Called while loading with a fraction 0..1; may be empty.
   std::function<void(double)> on_progress;
+};
+
+// How the media of a prompt are read.
+struct MediaOptions {
+  int64_t image_size = 0;           // pixels a side, 256, 512 or 768; 0: the checkpoint's own
+  int64_t video_size = 0;           // the same for the frames of videos; 0: as image_size
+  double video_fps = 1;             // frames a second, thinned evenly where the prompt would not fit
+  double audio_window = 30;         // seconds, 1 to 30: longer sound is split at quiet places into clips of at most that
+  int64_t room = 0;                 // most tokens that the prompt may take; 0: the model's context
+  // Called between pictures, frames and clips with how many are done; false cancels (kCancelled).
+  std::function<bool(int64_t done)> on_progress;
 };
 
 struct SessionOptions {

@@ -11,6 +11,7 @@
 
 #include "gemma3n/export.h"
 #include "gemma3n/options.h"
+#include "gemma3n/prompt.h"
 #include "gemma3n/status.h"
 
 namespace gemma3n {
@@ -62,13 +63,13 @@ class GEMMA3N_API Session {
   ~Session();
 
   // Answers a prompt. Only what differs from the tokens already in the cache is computed: a conversation that
-  // grows by a turn costs that turn. Errors: kInvalidArgument (empty prompt, ids outside the vocabulary, bad options),
-  // kOutOfRange (prompt does not fit the context), kCancelled (by on_prefill).
-  Result<GenerationResult> Generate(std::span<const int32_t> prompt, const GenerationOptions& options,
+  // grows by a turn costs that turn. Errors: kInvalidArgument (empty prompt, ids outside the vocabulary, soft tokens
+  // without their media, bad options), kOutOfRange (prompt does not fit the context), kCancelled (by on_prefill).
+  Result<GenerationResult> Generate(const Prompt& prompt, const GenerationOptions& options,
                                     const OnToken& on_token = {}, const OnPrefill& on_prefill = {});
 
-  // Runs the prompt and hands out every position's logits, in order. Starts from an empty cache.
-  Status Score(std::span<const int32_t> tokens, const OnLogits& on_logits);
+  // Runs the prompt and hands out every position's logits, in order. Starts from an empty cache. Errors: as Generate's.
+  Status Score(const Prompt& prompt, const OnLogits& on_logits);
 
   // Forgets everything.
   void Reset();

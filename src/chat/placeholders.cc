@@ -47,9 +47,13 @@ Result<std::string> ExpandPlaceholders(std::string_view text, size_t images, siz
   }
   G3N_RETURN_IF_ERROR(CheckCount(text, image, images, "images"));
   G3N_RETURN_IF_ERROR(CheckCount(text, audio, audios, "audio clips"));
+  return ExpandAllPlaceholders(text, image, audio);
+}
+
+std::string ExpandAllPlaceholders(std::string_view text, const MediumTokens& image,
+                                  const MediumTokens& audio) {
   const std::string image_text = Expansion(image), audio_text = Expansion(audio);
   std::string out;
-  out.reserve(text.size() + images * image_text.size() + audios * audio_text.size());
   while (true) {
     const size_t next_image = text.find(image.soft), next_audio = text.find(audio.soft);
     const size_t next = std::min(next_image, next_audio);

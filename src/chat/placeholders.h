@@ -31,4 +31,9 @@ Result<std::string> ExpandPlaceholders(std::string_view text, size_t images, siz
                                        const MediumTokens& image = ImageTokens(),
                                        const MediumTokens& audio = AudioTokens());
 
+// The same for every placeholder there is, without counting. Precondition: the two texts differ and
+// are not empty.
+std::string ExpandAllPlaceholders(std::string_view text, const MediumTokens& image,
+                                  const MediumTokens& audio);
+
 }  // namespace gemma3n

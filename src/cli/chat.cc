@@ -8,6 +8,7 @@
 #include "cli/generation_flags.h"
 #include "cli/interrupt.h"
 #include "cli/line_reader.h"
+#include "cli/media_options.h"
 #include "cli/model_options.h"
 #include "cli/terminal.h"
 #include "cli/text_input.h"
@@ -19,11 +20,13 @@ struct ChatOptions {
   ModelOptions model;
   GenerationOptions generation;
   std::string system;
+  MediaFlags media;
   bool stats = false, no_history = false;
 };
 
 constexpr const char* kHelp =
     "  /help          this list\n"
+    "  /image FILE    a picture for the next message; so do /audio FILE and /video FILE\n"
     "  /reset         forget the conversation (the system message stays)\n"
     "  /stats         tokens, speed and memory of the last answer, and room left\n"
     "  /save FILE     write the conversation as JSON\n"
@@ -123,7 +126,10 @@ class Chat {
     } else if (name == "/reset") {
       conversation_.Reset();
       session_.Reset();
+      pending_.clear();
       fmt::print(stderr, "forgotten\n");
+    } else if (const auto kind = MediumKind(name)) {
+      return Attach(*kind, name, file);
     } else if (name == "/stats") {
       ShowStats();
     } else if (name == "/save" || name == "/load") {
@@ -131,7 +137,8 @@ class Chat {
         return Complain(
             Error(StatusCode::kInvalidArgument, "{}: expected a file name after it", name));
       const bool save = name == "/save";
-      const Status done = save ? conversation_.Save(file) : conversation_.Load(file);
+      const Status done =
+          save ? conversation_.Save(file) : conversation_.Load(file, Reading(nullptr));
       if (!done.ok()) return Complain(done);
       fmt::print(stderr, "{} {} turns {} {}\n", save ? "saved" : "loaded", conversation_.turns(),
                  save ? "to" : "from", file);
@@ -139,6 +146,48 @@ class Chat {
       return Complain(
           Error(StatusCode::kInvalidArgument, "{}: no such command; /help lists them", name));
     }
+    return OkStatus();
+  }
+
+  static std::optional<Part::Kind> MediumKind(std::string_view command) {
+    if (command == "/image") return Part::Kind::kImage;
+    if (command == "/audio") return Part::Kind::kAudio;
+    if (command == "/video") return Part::Kind::kVideo;
+    return std::nullopt;
+  }
+
+  // How media are read in this session, with their progress.
+  MediaOptions Reading(Progress* progress) const {
+    MediaOptions media = options_.media.how;
+    media.room = session_.context();
+    media.on_progress = [progress](int64_t done) {
+      if (progress != nullptr) progress->Count(done, 0);
+      return !Interrupted();
+    };
+    return media;
+  }
+
+  // Reads the medium at once: what is wrong with it shows now, and the words that are typed
+  // meanwhile need not wait for it.
+  Status Attach(Part::Kind kind, std::string_view command, const std::string& file) {
+    if (file.empty()) {
+      return Complain(
+          Error(StatusCode::kInvalidArgument, "{}: expected a file name after it", command));
+    }
+    std::vector<Part> with = pending_;
+    with.push_back(FilePart(kind, file));
+    Progress progress("reading " + file);
+    const auto prompt = conversation_.PromptWith(UserMessage(with, ""), Reading(&progress));
+    progress.Clear();
+    if (Interrupted() && interactive_ && InterruptExitCode() == kCtrlC) {
+      ClearInterrupt();
+      fmt::print(stderr, "stopped; {} was not attached\n", file);
+      return OkStatus();
+    }
+    if (!prompt.ok()) return Complain(prompt.status());
+    PrintNotes(*prompt);
+    pending_ = std::move(with);
+    if (interactive_) fmt::print(stderr, "{} goes with the next message\n", file);
     return OkStatus();
   }
 
@@ -158,9 +207,10 @@ class Chat {
   // Errors: only those that end the conversation.
   Status Answer(const std::string& text) {
     if (const Status utf8 = CheckUtf8(text, "message"); !utf8.ok()) return Complain(utf8);
-    const auto prompt = conversation_.PromptWith(text);
-    if (!prompt.ok()) return Complain(prompt.status());
     Progress progress("reading");
+    const Message user = UserMessage(pending_, text);
+    const auto prompt = conversation_.PromptWith(user, Reading(&progress));
+    if (!prompt.ok()) return Complain(prompt.status());
     Status written;
     const auto on_token = [&](const TokenEvent& event) {
       progress.Clear();
@@ -174,11 +224,10 @@ class Chat {
     const auto result = session_.Generate(*prompt, options_.generation, on_token, on_prefill);
     progress.Clear();
     G3N_RETURN_IF_ERROR(written);
-    return Finish(text, *prompt, result);
+    return Finish(user, *prompt, result);
   }
 
-  Status Finish(const std::string& text, std::span<const int32_t> prompt,
-                const Result<GenerationResult>& result) {
+  Status Finish(const Message& user, const Prompt& prompt, const Result<GenerationResult>& result) {
     const bool stopped = Interrupted();
     if (stopped && (!interactive_ || InterruptExitCode() != kCtrlC))
       return Status(StatusCode::kCancelled, "interrupted");
@@ -196,7 +245,8 @@ class Chat {
     if (stopped) fmt::print(stderr, "(stopped)\n");
     if (result->reason == StopReason::kContextFull)
       fmt::print(stderr, "(the context is full; /reset begins anew)\n");
-    conversation_.Add(text, prompt, *result);
+    conversation_.Add(user, prompt, *result);
+    pending_.clear();
     last_ = *result;
     if (options_.stats) ShowStats();
     return OkStatus();
@@ -208,6 +258,7 @@ class Chat {
   const ChatOptions& options_;
   const bool interactive_;
   Conversation conversation_;
+  std::vector<Part> pending_;  // media for the next message
   std::optional<GenerationResult> last_;
 };
 
@@ -241,8 +292,10 @@ Command MakeChatCommand(CLI::App& root) {
       ->group("Conversation");
   app->add_flag("--stats", options->stats, "Times, speeds and memory on stderr after each answer")
       ->group("Conversation");
+  AddMediaReading(*app, options->media);
   AddGenerationOptions(*app, options->generation);
   AddModelOptions(*app, options->model);
+  AddTowerOptions(*app, options->model);
   AddChatTemplateOption(*app, options->model);
   app->footer(std::string("While it runs:\n") + kHelp +
               "Without a terminal each line of standard input is one message, and only answers go "

@@ -18,6 +18,7 @@ struct Command {
 
 Command MakeRunCommand(CLI::App& root);
 Command MakeChatCommand(CLI::App& root);
+Command MakeTranscribeCommand(CLI::App& root);
 Command MakeLogitsCommand(CLI::App& root);
 Command MakePerplexityCommand(CLI::App& root);
 Command MakeTokenizeCommand(CLI::App& root);

@@ -18,23 +18,24 @@ class Conversation {
     Reset();
   }
 
-  // Ids of the conversation with one more message from the user. They begin with the very ids of
-  // the earlier turns, also where the answer's text would be tokenized in another way, so that only
+  // The conversation with one more message from the user. Its ids begin with the very ids of the
+  // earlier turns, also where the answer's text would be tokenized in another way, so that only
   // the new ones have to be computed. Errors: as Engine::ChatPrompt.
-  Result<std::vector<int32_t>> PromptWith(const std::string& user) const;
+  Result<Prompt> PromptWith(const Message& user, const MediaOptions& media) const;
 
   // The turn happened: `prompt` is what PromptWith gave.
-  void Add(const std::string& user, std::span<const int32_t> prompt,
-           const GenerationResult& answer);
+  void Add(const Message& user, const Prompt& prompt, const GenerationResult& answer);
 
   void Reset();  // forgets all but the system message
   bool empty() const { return turns() == 0; }
   int64_t turns() const;  // questions asked
 
-  // {"messages": [{"role": ..., "content": ...}, ...]}, as chat APIs have it. Errors: kNotFound,
-  // kIo, kResourceExhausted, kCorruptFile; after an error the conversation is as before.
+  // {"messages": [{"role": ..., "content": ...}, ...]}, as chat APIs have it; content is a text, or
+  // a list of {"type": "text", "text": ...} and {"type": "image" | "audio" | "video", "path": ...}.
+  // Errors: kNotFound, kIo, kResourceExhausted, kCorruptFile; after an error the conversation is as
+  // before.
   Status Save(const std::string& path) const;
-  Status Load(const std::string& path);
+  Status Load(const std::string& path, const MediaOptions& media);
 
  private:
   const Engine& engine_;

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
+#include "cli/media_options.h"
 #include "cli/model_options.h"
 #include "cli/npy.h"
 #include "cli/terminal.h"
@@ -15,30 +16,39 @@ namespace {
 struct LogitsOptions {
   ModelOptions model;
   std::string tokens_file, prompt, output;
+  MediaFlags media;
   bool chat = false, no_bos = false;
 };
 
-Result<std::vector<int32_t>> InputTokens(const Engine& engine, const LogitsOptions& options) {
+Result<Prompt> InputPrompt(const Engine& engine, const LogitsOptions& options) {
   if (!options.tokens_file.empty()) {
     G3N_ASSIGN_OR_RETURN(const std::string json, ReadFileOrStdin(options.tokens_file));
-    return ParseTokenArray(json,
-                           options.tokens_file == "-" ? "standard input" : options.tokens_file);
+    G3N_ASSIGN_OR_RETURN(
+        std::vector<int32_t> ids,
+        ParseTokenArray(json, options.tokens_file == "-" ? "standard input" : options.tokens_file));
+    return Prompt(std::move(ids));
   }
-  G3N_ASSIGN_OR_RETURN(const std::string text, ReadTextArgument(options.prompt, "--prompt"));
-  if (!options.chat) return engine.Tokenize(text, !options.no_bos);
-  const Message message = Message::Text("user", text);
-  return engine.ChatPrompt({&message, 1});
+  G3N_ASSIGN_OR_RETURN(std::string text, ReadTextArgument(options.prompt, "--prompt"));
+  MediaOptions media = options.media.how;
+  media.room = options.model.context;
+  media.on_progress = [](int64_t) { return !Interrupted(); };
+  if (!options.chat) {
+    return engine.TextPrompt(text, options.media.parts, !options.no_bos, media);
+  }
+  const Message message = UserMessage(options.media.parts, std::move(text));
+  return engine.ChatPrompt({&message, 1}, media);
 }
 
 Status Run(const LogitsOptions& options) {
   G3N_RETURN_IF_ERROR(options.output == "-" ? OkStatus() : CheckOutputPath(options.output));
   G3N_ASSIGN_OR_RETURN(const auto engine, LoadEngine(options.model));
-  G3N_ASSIGN_OR_RETURN(const auto tokens, InputTokens(*engine, options));
+  G3N_ASSIGN_OR_RETURN(const Prompt prompt, InputPrompt(*engine, options));
+  PrintNotes(prompt);
   G3N_ASSIGN_OR_RETURN(const auto session, OpenSession(*engine, options.model));
 
   const FinishingScope finishing;
   Progress progress("computing logits");
-  const int64_t positions = static_cast<int64_t>(tokens.size());
+  const int64_t positions = static_cast<int64_t>(prompt.tokens.size());
   std::optional<NpyWriter>
       writer;  // made with the first row, so that refused tokens leave no output
   Status written;
@@ -56,7 +66,7 @@ Status Run(const LogitsOptions& options) {
     progress.Count(position + 1, positions);
     return written.ok() && !Interrupted();
   };
-  const Status scored = session->Score(tokens, on_logits);
+  const Status scored = session->Score(prompt, on_logits);
   progress.Clear();
   G3N_RETURN_IF_ERROR(written);
   if (Interrupted()) return Status(StatusCode::kCancelled, "interrupted");
@@ -96,7 +106,9 @@ Command MakeLogitsCommand(CLI::App& root) {
     if (tokens->count() + prompt->count() != 1)
       throw CLI::ValidationError("logits", "expected --tokens or --prompt");
   });
+  AddMediaOptions(*app, options->media);
   AddModelOptions(*app, options->model);
+  AddTowerOptions(*app, options->model);
   AddChatTemplateOption(*app, options->model);
   app->footer(
       "Row p holds the scores of the token that follows position p, soft cap included.\n"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <string_view>
 
 #include "cli/help.h"
@@ -101,6 +102,24 @@ void AddModelOptions(CLI::App& app, ModelOptions& options) {
          "Compute layers whose output no one reads, too; same result, slower (for comparison)")
       ->group(group);
   AddSizeOptions(app, options.size);
+}
+
+void AddTowerOptions(CLI::App& app, ModelOptions& options) {
+  const char* group = "Model";
+  app.add_option("--mmproj", options.engine.mmproj,
+                 "For a .gguf model: the GGUF file with the picture and sound towers")
+      ->type_name("FILE.gguf")
+      ->group(group);
+  const std::map<std::string, MediaPrecision> names = {{"auto", MediaPrecision::kAuto},
+                                                       {"f32", MediaPrecision::kFloat32},
+                                                       {"bf16", MediaPrecision::kBFloat16},
+                                                       {"int8", MediaPrecision::kInt8}};
+  app.add_option("--media-precision", options.engine.media_precision,
+                 "How the towers multiply: f32 is exact; auto (default) is the fastest sound way "
+                 "of this processor")
+      ->type_name("auto|f32|bf16|int8")
+      ->transform(CLI::CheckedTransformer(names))
+      ->group(group);
 }
 
 void AddChatTemplateOption(CLI::App& app, ModelOptions& options) {

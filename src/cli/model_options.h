@@ -33,6 +33,8 @@ struct ModelOptions {
 
 // --model, --tokenizer, --threads, --context, sizes and the like.
 void AddModelOptions(CLI::App& app, ModelOptions& options);
+// --mmproj and --media-precision, for the commands that see and hear.
+void AddTowerOptions(CLI::App& app, ModelOptions& options);
 void AddChatTemplateOption(CLI::App& app, ModelOptions& options);
 
 // Loads with progress on a terminal.

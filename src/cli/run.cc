@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/generation_flags.h"
 #include "cli/interrupt.h"
+#include "cli/media_options.h"
 #include "cli/model_options.h"
 #include "cli/terminal.h"
 #include "cli/text_input.h"
@@ -18,6 +19,7 @@ struct RunOptions {
   ModelOptions model;
   GenerationOptions generation;
   std::string prompt, system;
+  MediaFlags media;
   bool raw = false, no_bos = false, stats = false, json = false;
 };
 
@@ -25,18 +27,27 @@ bool IsBlank(std::string_view text) {
   return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
 }
 
-Result<std::vector<int32_t>> BuildPrompt(const Engine& engine, const RunOptions& options) {
-  G3N_ASSIGN_OR_RETURN(const std::string text, ReadTextArgument(options.prompt, "--prompt"));
-  if (options.raw) return engine.Tokenize(text, !options.no_bos);
-  if (IsBlank(text))
+Result<Prompt> BuildPrompt(const Engine& engine, const RunOptions& options) {
+  G3N_ASSIGN_OR_RETURN(std::string text, ReadTextArgument(options.prompt, "--prompt"));
+  Progress progress("reading the media");
+  MediaOptions media = options.media.how;
+  media.room = options.model.context;
+  media.on_progress = [&](int64_t done) {
+    progress.Count(done, 0);
+    return !Interrupted();
+  };
+  if (options.raw) {
+    return engine.TextPrompt(text, options.media.parts, !options.no_bos, media);
+  }
+  if (IsBlank(text) && options.media.parts.empty())
     return Error(StatusCode::kInvalidArgument, "--prompt: expected some words, found only spaces");
   std::vector<Message> messages;
   if (!options.system.empty()) {
     G3N_ASSIGN_OR_RETURN(std::string system, ReadTextArgument(options.system, "--system"));
     messages.push_back(Message::Text("system", std::move(system)));
   }
-  messages.push_back(Message::Text("user", text));
-  return engine.ChatPrompt(messages);
+  messages.push_back(UserMessage(options.media.parts, std::move(text)));
+  return engine.ChatPrompt(messages, media);
 }
 
 Json LogprobJson(const Engine& engine, int32_t token, float logprob) {
@@ -94,7 +105,8 @@ Json ResultJson(const GenerationResult& result, const LogprobLog& log, const Run
 
 Status Run(const RunOptions& options) {
   G3N_ASSIGN_OR_RETURN(const auto engine, LoadEngine(options.model));
-  G3N_ASSIGN_OR_RETURN(const auto prompt, BuildPrompt(*engine, options));
+  G3N_ASSIGN_OR_RETURN(const Prompt prompt, BuildPrompt(*engine, options));
+  PrintNotes(prompt);
   G3N_ASSIGN_OR_RETURN(const auto session, OpenSession(*engine, options.model));
 
   const FinishingScope finishing;
@@ -142,7 +154,8 @@ Command MakeRunCommand(CLI::App& root) {
       ->type_name("TEXT|@FILE")
       ->group("Prompt");
   auto* raw = app->add_flag("--raw", options->raw,
-                            "Continue the text as it stands, without the chat template")
+                            "Continue the text as it stands, without the chat template; "
+                            "<image_soft_token> and <audio_soft_token> say where the media go")
                   ->group("Prompt");
   app->add_flag("--no-bos", options->no_bos, "With --raw: do not put <bos> in front")
       ->needs(raw)
@@ -151,13 +164,17 @@ Command MakeRunCommand(CLI::App& root) {
   app->add_flag("--stats", options->stats, "Times, speeds and memory on stderr")->group("Output");
   app->add_flag("--json", options->json, "One JSON object instead of the bare answer")
       ->group("Output");
+  AddMediaOptions(*app, options->media);
   AddGenerationOptions(*app, options->generation);
   AddModelOptions(*app, options->model);
+  AddTowerOptions(*app, options->model);
   AddChatTemplateOption(*app, options->model);
   app->footer(
       "Examples:\n"
       "  gemma3n run --model gemma-3n-E2B-it --prompt \"What is a monad?\"\n"
       "  gemma3n run --model model.gguf --prompt @question.txt --temperature 0 --stats\n"
+      "  gemma3n run --model gemma-3n-E4B-it --image photo.jpg --prompt \"What is this?\"\n"
+      "  gemma3n run --model gemma-3n-E4B-it --video clip.mp4 --prompt \"What happens?\"\n"
       "  git diff | gemma3n run --model model.gguf --system \"Review this change.\" --prompt -\n"
       "  gemma3n run --model gemma-3n-E4B-it --size e2b --raw --prompt \"Once upon a time\"");
   return {app, [options] { return Run(*options); }};

@@ -39,7 +39,8 @@ void Progress::Fraction(double fraction) {
 }
 
 void Progress::Count(int64_t done, int64_t total) {
-  Draw(fmt::format("{} {} of {}", label_, done, total));
+  Draw(total > 0 ? fmt::format("{} {} of {}", label_, done, total)
+                 : fmt::format("{} {}", label_, done));
 }
 
 void Progress::Draw(const std::string& text) {

@@ -28,7 +28,7 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   void Fraction(double fraction);           // 0 .. 1
-  void Count(int64_t done, int64_t total);  // with the counts shown
+  void Count(int64_t done, int64_t total);  // with the counts shown; total 0: unknown
   void Clear();                             // takes the line away
 
  private:

@@ -321,8 +321,8 @@ gemma3n_status gemma3n_chat_prompt(const gemma3n_engine* engine, const gemma3n_c
   return Call(error, [&]() -> Status {
     if (engine == nullptr) return Missing("engine");
     if (chat == nullptr) return Missing("chat");
-    G3N_ASSIGN_OR_RETURN(const auto ids, engine->engine->ChatPrompt(chat->messages));
-    return CopyTokens(ids, tokens, capacity, count);
+    G3N_ASSIGN_OR_RETURN(const Prompt prompt, engine->engine->ChatPrompt(chat->messages));
+    return CopyTokens(prompt.tokens, tokens, capacity, count);
   });
 }
 
@@ -374,9 +374,10 @@ gemma3n_status gemma3n_generate(gemma3n_session* session, const int32_t* tokens,
     if (on_prefill != nullptr) {
       prefill = [&](int64_t done, int64_t total) { return on_prefill(user, done, total) != 0; };
     }
-    G3N_ASSIGN_OR_RETURN(const GenerationResult generated,
-                         session->session->Generate({tokens, count}, options,
-                                                    TokenCallback(on_token, user), prefill));
+    G3N_ASSIGN_OR_RETURN(
+        const GenerationResult generated,
+        session->session->Generate(std::vector<int32_t>(tokens, tokens + count), options,
+                                   TokenCallback(on_token, user), prefill));
     if (result != nullptr) Export(ToResult(generated), result->size, result);
     return OkStatus();
   });
@@ -388,10 +389,11 @@ gemma3n_status gemma3n_score(gemma3n_session* session, const int32_t* tokens, si
     if (session == nullptr) return Missing("session");
     if (on_logits == nullptr) return Missing("on_logits");
     G3N_RETURN_IF_ERROR(CheckArray(tokens, count, "tokens"));
-    return session->session->Score(
-        {tokens, count}, [&](int64_t position, std::span<const float> logits) {
-          return on_logits(user, position, logits.data(), logits.size()) != 0;
-        });
+    return session->session->Score(std::vector<int32_t>(tokens, tokens + count),
+                                   [&](int64_t position, std::span<const float> logits) {
+                                     return on_logits(user, position, logits.data(),
+                                                      logits.size()) != 0;
+                                   });
   });
 }
 

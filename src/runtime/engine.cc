@@ -12,7 +12,6 @@
 #include "runtime/guard.h"
 #include "runtime/session_impl.h"
 #include "runtime/tokenizer_source.h"
-#include "tokenizer/utf8.h"
 
 namespace gemma3n {
 namespace {
@@ -60,6 +59,8 @@ ModelInfo Describe(const EngineImpl& impl) {
   info.context = text.max_position;
   info.mlp_widths = text.intermediate_size;
   info.has_tokenizer = impl.tokenizer.ok();
+  info.sees = impl.media->HasVision();
+  info.hears = impl.media->HasHearing();
   info.kernels = impl.ops.kernels().name;
   info.threads = impl.pool->threads();
   return info;
@@ -93,6 +94,7 @@ Result<std::shared_ptr<EngineImpl>> LoadImpl(const EngineOptions& options) {
                             tokens.audio_vocab_size, impl->config().audio.rms_norm_eps, impl->ops));
   impl->hard.push_back(std::move(vision));
   impl->hard.push_back(std::move(audio));
+  impl->media.emplace(impl->towers(), impl->config(), impl->ops, impl->compute, options);
   const TextConfig& text = impl->config().text;
   G3N_ASSIGN_OR_RETURN(
       impl->arena, Arena::Create(Decoder::ArenaBytes(text, options.prefill_chunk, text.max_position,
@@ -118,48 +120,6 @@ Result<std::shared_ptr<const Engine>> Engine::Load(const EngineOptions& options)
 }
 
 const ModelInfo& Engine::info() const { return impl_->info; }
-
-Result<std::vector<int32_t>> Engine::Tokenize(std::string_view text, bool add_bos) const {
-  return Guard([&]() -> Result<std::vector<int32_t>> {
-    if (!impl_->tokenizer.ok()) return impl_->tokenizer.status();
-    std::vector<int32_t> ids = impl_->tokenizer->Encode(text);
-    if (add_bos) ids.insert(ids.begin(), impl_->config().bos);
-    return ids;
-  });
-}
-
-std::string Engine::Detokenize(std::span<const int32_t> tokens, bool skip_special) const {
-  return impl_->tokenizer.ok() ? impl_->tokenizer->Decode(tokens, skip_special) : std::string();
-}
-
-Result<std::string> Engine::RenderChat(std::span<const Message> messages) const {
-  return Guard([&]() -> Result<std::string> {
-    for (size_t i = 0; i < messages.size(); ++i) {
-      for (const Part& part : messages[i].parts) {
-        if (IsValidUtf8(part.text)) continue;
-        return Error(StatusCode::kInvalidArgument,
-                     "message {} ({}): expected UTF-8 text, found other bytes", i + 1,
-                     messages[i].role);
-      }
-    }
-    ChatTemplate::Variables variables;
-    if (!impl_->tokenizer.ok()) return impl_->tokenizer.status();
-    const Tokenizer& tokenizer = *impl_->tokenizer;
-    variables.bos_token = tokenizer.TokenText(impl_->config().bos);
-    if (const auto eos = tokenizer.eos()) variables.eos_token = tokenizer.TokenText(*eos);
-    return impl_->chat_template.Render(messages, variables);
-  });
-}
-
-Result<std::vector<int32_t>> Engine::ChatPrompt(std::span<const Message> messages) const {
-  G3N_ASSIGN_OR_RETURN(const std::string text, RenderChat(messages));
-  // The template writes <bos> itself; a template that does not gets it here, as the reference's
-  // tokenizer adds it.
-  G3N_ASSIGN_OR_RETURN(std::vector<int32_t> ids, Tokenize(text, /*add_bos=*/false));
-  if (ids.empty() || ids.front() != impl_->config().bos)
-    ids.insert(ids.begin(), impl_->config().bos);
-  return ids;
-}
 
 Result<ModelSize> Engine::NamedSize(std::string_view name) const {
   const TextConfig& text = impl_->config().text;

@@ -17,6 +17,7 @@
 #include "model/multimodal_embedder.h"
 #include "model/text/decoder.h"
 #include "model/weights.h"
+#include "runtime/media_encoder.h"
 #include "tokenizer/tokenizer.h"
 
 namespace gemma3n::internal {
@@ -39,10 +40,13 @@ struct EngineImpl {
   Ops ops;
   TextWeights weights;
   std::vector<HardEmbeddings> hard;
+  std::optional<Checkpoint> mmproj;  // where a GGUF model's towers are
   ModelInfo info;
 
   std::mutex compute;  // one forward at a time: it has the threads and the scratch memory to itself
   std::optional<Arena> arena;  // guarded by compute
+
+  std::optional<MediaEncoder> media;  // has its own locks
 
   // Rows of the per-layer table that were looked up since its pages were last let go; guarded by
   // compute. A row makes up to 64 KiB around it resident: without this a long prompt would pull
@@ -57,6 +61,8 @@ struct EngineImpl {
     per_layer_rows = 0;
   }
 
+  // Where the picture and the sound tower are.
+  const Checkpoint& towers() const { return mmproj ? *mmproj : checkpoint; }
   const ModelConfig& config() const { return checkpoint.config(); }
 };
 

@@ -43,22 +43,6 @@ SamplingParams Resolve(const GenerationOptions& options, const GenerationDefault
   return p;
 }
 
-Status CheckPrompt(std::span<const int32_t> prompt, int64_t context, int64_t vocab) {
-  if (prompt.empty())
-    return Error(StatusCode::kInvalidArgument, "the prompt is empty: expected at least one token");
-  if (static_cast<int64_t>(prompt.size()) > context) {
-    return Error(StatusCode::kOutOfRange, "the prompt has {} tokens, more than the context of {}",
-                 prompt.size(), context);
-  }
-  for (size_t i = 0; i < prompt.size(); ++i) {
-    if (prompt[i] < 0 || prompt[i] >= vocab) {
-      return Error(StatusCode::kInvalidArgument,
-                   "prompt token {} has id {}, outside the vocabulary of {}", i, prompt[i], vocab);
-    }
-  }
-  return OkStatus();
-}
-
 // One answer in the making: text so far, what is held back, why it ended.
 class Answer {
  public:
@@ -161,31 +145,27 @@ const char* StopReasonName(StopReason reason) {
   return "unknown";
 }
 
-Result<GenerationResult> Session::Generate(std::span<const int32_t> prompt,
-                                           const GenerationOptions& options,
+Result<GenerationResult> Session::Generate(const Prompt& prompt, const GenerationOptions& options,
                                            const OnToken& on_token, const OnPrefill& on_prefill) {
   return Guard([&]() -> Result<GenerationResult> {
     Impl& s = *impl_;
     const auto start = Clock::now();
     const int64_t vocab = s.decoder.config().vocab_size;
-    G3N_RETURN_IF_ERROR(CheckPrompt(prompt, s.cache.context(), vocab));
+    G3N_ASSIGN_OR_RETURN(const auto rows,
+                         internal::PromptRows(prompt, *s.engine, s.cache.context()));
     G3N_ASSIGN_OR_RETURN(Sampler sampler,
                          Sampler::Create(Resolve(options, s.engine->config().generation), vocab));
-    sampler.ObservePrompt(prompt);
+    sampler.ObservePrompt(prompt.tokens);
 
     G3N_ASSIGN_OR_RETURN(StopDetector stop, StopDetector::Create(options.stop));
     Answer answer(*s.engine, options, std::move(stop), on_token);
     GenerationStats& stats = answer.result.stats;
-    stats.prompt_tokens = static_cast<int64_t>(prompt.size());
-    stats.cached_tokens = s.ReusePrefix(prompt);
-    G3N_RETURN_IF_ERROR(s.Prefill(prompt, on_prefill));
+    stats.prompt_tokens = static_cast<int64_t>(rows.size());
+    stats.cached_tokens = s.ReusePrefix(rows);
+    G3N_RETURN_IF_ERROR(s.Prefill(rows, on_prefill));
     const auto prefilled = Clock::now();
     stats.prefill_seconds = Seconds(start, prefilled);
 
-    const auto keep_logits = [&](int64_t, std::span<const float> values) {
-      s.logits.assign(values.begin(), values.end());
-      return true;
-    };
     auto first_token = prefilled;
     std::vector<float> scores;
     for (;;) {
@@ -205,7 +185,8 @@ Result<GenerationResult> Session::Generate(std::span<const int32_t> prompt,
         answer.End(StopReason::kContextFull);
         break;
       }
-      G3N_RETURN_IF_ERROR(s.Run({&token, 1}, Impl::Want::kLast, keep_logits));
+      const internal::PromptRow row = {token, nullptr, static_cast<uint64_t>(token)};
+      G3N_RETURN_IF_ERROR(s.RunAndKeep({&row, 1}, Impl::Want::kLast));
     }
     answer.Flush();
     stats.generated_tokens = static_cast<int64_t>(answer.result.tokens.size());

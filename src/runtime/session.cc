@@ -33,12 +33,12 @@ Result<std::unique_ptr<Session::Impl>> Session::Impl::Create(
   return std::make_unique<Impl>(std::move(engine), std::move(decoder), std::move(cache));
 }
 
-int64_t Session::Impl::ReusePrefix(std::span<const int32_t> prompt) {
-  const auto common =
-      std::mismatch(tokens.begin(), tokens.end(), prompt.begin(), prompt.end()).first;
+int64_t Session::Impl::ReusePrefix(Rows prompt) {
+  const int64_t most = static_cast<int64_t>(std::min(identities.size(), prompt.size()));
+  int64_t common = 0;
+  while (common < most && identities[common] == prompt[common].identity) ++common;
   // The last token's logits are needed, so it always runs again.
-  int64_t length =
-      std::min<int64_t>(common - tokens.begin(), static_cast<int64_t>(prompt.size()) - 1);
+  int64_t length = std::min(common, static_cast<int64_t>(prompt.size()) - 1);
   if (!cache.CanTruncate(length)) length = 0;
   if (length == 0) {
     cache.Clear();
@@ -46,23 +46,28 @@ int64_t Session::Impl::ReusePrefix(std::span<const int32_t> prompt) {
     cache.Truncate(length);
   }
   tokens.resize(length);
+  identities.resize(length);
   return length;
 }
 
-Status Session::Impl::Run(std::span<const int32_t> ids, Want want, const OnLogits& on_logits) {
-  rows.assign(ids.size(), BatchRow{});
-  for (size_t i = 0; i < ids.size(); ++i) {
-    rows[i].token = ids[i];
+Status Session::Impl::Run(Rows prompt, Want want, const OnLogits& on_logits) {
+  rows.assign(prompt.size(), BatchRow{});
+  for (size_t i = 0; i < prompt.size(); ++i) {
+    rows[i].token = prompt[i].token;
+    rows[i].embedding = prompt[i].embedding;
     rows[i].position = cache.length() + static_cast<int64_t>(i);
-    rows[i].wants_logits = want == Want::kAll || (want == Want::kLast && i + 1 == ids.size());
+    rows[i].wants_logits = want == Want::kAll || (want == Want::kLast && i + 1 == prompt.size());
   }
   const std::lock_guard lock(engine->compute);
   Arena& arena = *engine->arena;
   const Arena::Scope scope(arena);
   KvCache* const caches[] = {&cache};
   G3N_ASSIGN_OR_RETURN(const View hidden, decoder.Forward(rows, caches, engine->ops, arena));
-  tokens.insert(tokens.end(), ids.begin(), ids.end());
-  engine->CountPerLayerRows(static_cast<int64_t>(ids.size()));
+  for (const internal::PromptRow& row : prompt) {
+    tokens.push_back(row.token);
+    identities.push_back(row.identity);
+  }
+  engine->CountPerLayerRows(static_cast<int64_t>(prompt.size()));
 
   const int64_t vocab = decoder.config().vocab_size;
   const int64_t first =
@@ -82,19 +87,22 @@ Status Session::Impl::Run(std::span<const int32_t> ids, Want want, const OnLogit
   return OkStatus();
 }
 
-Status Session::Impl::Prefill(std::span<const int32_t> prompt, const OnPrefill& on_prefill) {
-  const auto keep_logits = [&](int64_t, std::span<const float> values) {
+Status Session::Impl::RunAndKeep(Rows prompt, Want want) {
+  return Run(prompt, want, [&](int64_t, std::span<const float> values) {
     logits.assign(values.begin(), values.end());
     return true;
-  };
+  });
+}
+
+Status Session::Impl::Prefill(Rows prompt, const OnPrefill& on_prefill) {
   const int64_t total = static_cast<int64_t>(prompt.size());
   while (static_cast<int64_t>(tokens.size()) < total) {
     const int64_t done = static_cast<int64_t>(tokens.size());
     if (on_prefill && !on_prefill(done, total))
       return Error(StatusCode::kCancelled, "cancelled during the prompt");
     const int64_t count = std::min(engine->options.prefill_chunk, total - done);
-    G3N_RETURN_IF_ERROR(Run(prompt.subspan(done, count),
-                            done + count == total ? Want::kLast : Want::kNone, keep_logits));
+    G3N_RETURN_IF_ERROR(
+        RunAndKeep(prompt.subspan(done, count), done + count == total ? Want::kLast : Want::kNone));
   }
   if (on_prefill && !on_prefill(total, total))
     return Error(StatusCode::kCancelled, "cancelled during the prompt");
@@ -104,19 +112,15 @@ Status Session::Impl::Prefill(std::span<const int32_t> prompt, const OnPrefill& 
 Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Session::~Session() = default;
 
-Status Session::Score(std::span<const int32_t> prompt, const OnLogits& on_logits) {
+Status Session::Score(const Prompt& prompt, const OnLogits& on_logits) {
   return Guard([&]() -> Status {
-    if (prompt.empty())
-      return Error(StatusCode::kInvalidArgument,
-                   "the prompt is empty: expected at least one token");
-    if (static_cast<int64_t>(prompt.size()) > impl_->cache.context()) {
-      return Error(StatusCode::kOutOfRange, "the prompt has {} tokens, more than the context of {}",
-                   prompt.size(), impl_->cache.context());
-    }
+    G3N_ASSIGN_OR_RETURN(const auto owned,
+                         internal::PromptRows(prompt, *impl_->engine, impl_->cache.context()));
+    const Impl::Rows rows = owned;
     Reset();
     const auto chunk = static_cast<size_t>(impl_->engine->options.prefill_chunk);
-    for (size_t done = 0; done < prompt.size(); done += chunk) {
-      G3N_RETURN_IF_ERROR(impl_->Run(prompt.subspan(done, std::min(chunk, prompt.size() - done)),
+    for (size_t done = 0; done < rows.size(); done += chunk) {
+      G3N_RETURN_IF_ERROR(impl_->Run(rows.subspan(done, std::min(chunk, rows.size() - done)),
                                      Impl::Want::kAll, on_logits));
     }
     return OkStatus();
@@ -125,6 +129,7 @@ Status Session::Score(std::span<const int32_t> prompt, const OnLogits& on_logits
 
 void Session::Reset() {
   impl_->tokens.clear();
+  impl_->identities.clear();
   impl_->cache.Clear();
 }
 

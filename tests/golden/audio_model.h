@@ -98,7 +98,7 @@ inline std::vector<float> EncodeSounds(const AudioTower& tower,
   const std::vector<AudioClip> clips(sounds.begin(), sounds.end());
   const auto rows = static_cast<int64_t>(clips.size()) * tower.soft_tokens();
   std::vector<float> soft(static_cast<size_t>(rows * tower.out_features()), NAN);
-  Check(tower.Encode(clips, View(soft.data(), rows, tower.out_features()), ops, probe));
+  Check(tower.Encode(clips, View(soft.data(), rows, tower.out_features()), ops, 0, probe));
   return soft;
 }
 

@@ -19,10 +19,9 @@ AudioClip Heard(const AudioClip& clip) {
 }
 
 // Frames of every clip of a request, padding included.
-int64_t RequestFrames(std::span<const AudioClip> clips) {
-  size_t longest = 0;
-  for (const AudioClip& clip : clips) longest = std::max(longest, Heard(clip).size());
-  return LogMel::Frames(LogMel::PaddedSamples(static_cast<int64_t>(longest)));
+int64_t RequestFrames(std::span<const AudioClip> clips, int64_t longest) {
+  for (const AudioClip& clip : clips) longest = std::max<int64_t>(longest, clip.size());
+  return LogMel::Frames(LogMel::PaddedSamples(std::min<int64_t>(longest, LogMel::kMaxSamples)));
 }
 
 }  // namespace
@@ -58,8 +57,9 @@ Result<AudioTower> AudioTower::Bind(const Checkpoint& checkpoint, Arithmetic ari
   return tower;
 }
 
-std::vector<int64_t> AudioTower::ValidTokens(std::span<const AudioClip> clips) const {
-  const int64_t frames = RequestFrames(clips);
+std::vector<int64_t> AudioTower::ValidTokens(std::span<const AudioClip> clips,
+                                             int64_t longest) const {
+  const int64_t frames = RequestFrames(clips, longest);
   std::vector<int64_t> tokens;
   for (const AudioClip& clip : clips) {
     const int64_t valid = LogMel::ValidFrames(static_cast<int64_t>(Heard(clip).size()), frames);
@@ -125,10 +125,10 @@ Status AudioTower::EncodeGroup(const Group& group, int64_t frames, const View& s
 }
 
 Status AudioTower::Encode(std::span<const AudioClip> clips, const View& soft, const Ops& ops,
-                          const Probe& probe) const {
+                          int64_t longest, const Probe& probe) const {
   const auto count = static_cast<int64_t>(clips.size());
   G3N_RETURN_IF_ERROR(ExpectShape(soft, count * soft_tokens_, out_features(), "audio soft tokens"));
-  const std::vector<int64_t> tokens = ValidTokens(clips);
+  const std::vector<int64_t> tokens = ValidTokens(clips, longest);
   int64_t most_rows = kGroupRows;
   for (int64_t i = 0; i < count; ++i) {
     if (tokens[i] > soft_tokens_) {
@@ -150,7 +150,7 @@ Status AudioTower::Encode(std::span<const AudioClip> clips, const View& soft, co
                          std::span(tokens).subspan(begin, end - begin), rows};
     if (rows == 0) continue;
     G3N_RETURN_IF_ERROR(EncodeGroup(
-        group, RequestFrames(clips),
+        group, RequestFrames(clips, longest),
         soft.Rows(begin * soft_tokens_, group.clips.size() * soft_tokens_), ops, arena, probe));
   }
   return OkStatus();

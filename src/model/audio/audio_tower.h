@@ -37,12 +37,13 @@ class AudioTower {
 
   // The clips of one request, encoded together: all are padded to the longest, and a clip's last
   // tokens hear that. soft: [clips * soft_tokens, D]; a clip's tokens, then the padding embedding.
+  // longest: samples of the request's longest clip, where that is not among these.
   // Errors: kInvalidArgument when a clip has more tokens than positions, kResourceExhausted.
   Status Encode(std::span<const AudioClip> clips, const View& soft, const Ops& ops,
-                const Probe& probe = {}) const;
+                int64_t longest = 0, const Probe& probe = {}) const;
 
   // How many of each clip's positions hold tokens of its own.
-  std::vector<int64_t> ValidTokens(std::span<const AudioClip> clips) const;
+  std::vector<int64_t> ValidTokens(std::span<const AudioClip> clips, int64_t longest = 0) const;
 
  private:
   // Consecutive clips whose rows go through the blocks together.

@@ -138,7 +138,9 @@ TEST_F(WriteHubTest, KeepsTheRestOfAMultimodalCheckpoint) {
   model_.prefix = "model.language_model.";
   for (const char* name : {"tokenizer.model", "tokenizer_config.json", "generation_config.json",
                            "preprocessor_config.json", "chat_template.jinja"}) {
-    source_.Write(name, std::string(name) == "generation_config.json" ? "{}" : name);
+    const bool is_read = std::string(name) == "generation_config.json" ||
+                         std::string(name) == "preprocessor_config.json";
+    source_.Write(name, is_read ? "{ }" : name);
   }
   source_.Write("README.md", "not copied");
   const Checkpoint source = OpenSource();
@@ -148,7 +150,7 @@ TEST_F(WriteHubTest, KeepsTheRestOfAMultimodalCheckpoint) {
   EXPECT_EQ(config["unknown_field"], "kept");
   EXPECT_EQ(config["text_config"]["num_hidden_layers"], 4);
   EXPECT_EQ(config["text_config"]["laurel_rank"], 32);
-  EXPECT_EQ(testing::ReadAll(out_ / "out/preprocessor_config.json"), "preprocessor_config.json");
+  EXPECT_EQ(testing::ReadAll(out_ / "out/preprocessor_config.json"), "{ }");
   EXPECT_EQ(testing::ReadAll(out_ / "out/tokenizer.model"), "tokenizer.model");
   EXPECT_FALSE(FileExists(out_ / "out/README.md"));
   const auto file = SafetensorsFile::Open(out_ / "out/model.safetensors");

@@ -211,7 +211,7 @@ TEST_F(CApiTest, TokensAndTextGoThroughTheCallersBuffers) {
             GEMMA3N_OK);
   tokens.resize(count);
   const Message message = Message::Text("user", "a");
-  EXPECT_EQ(tokens, *Load(Options())->ChatPrompt({&message, 1}));
+  EXPECT_EQ(tokens, Load(Options())->ChatPrompt({&message, 1})->tokens);
   ASSERT_EQ(gemma3n_chat_add(chat.get(), "user", "again", &error_), GEMMA3N_OK);
   EXPECT_EQ(gemma3n_chat_prompt(engine.get(), chat.get(), tokens.data(), 64, &count, &error_),
             GEMMA3N_INVALID_ARGUMENT);

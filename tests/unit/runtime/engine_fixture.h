@@ -80,7 +80,7 @@ class EngineTest : public testing::Test {
   }
 
   // n ids that repeat nowhere nearby.
-  static std::vector<int32_t> Prompt(int n, int salt = 0) {
+  static std::vector<int32_t> Ids(int n, int salt = 0) {
     std::vector<int32_t> ids(n);
     for (int i = 0; i < n; ++i) ids[i] = 6 + (i * 37 + salt * 101 + i * i) % 250;
     ids[0] = 2;

@@ -45,22 +45,21 @@ TEST_F(EngineTest, ACheckpointWithoutATokenizerRunsOnIds) {
   EXPECT_EQ(engine->Tokenize("Hi").status().code(), StatusCode::kNotFound);
   const Message hello[] = {Message::Text("user", "Hi")};
   EXPECT_EQ(engine->ChatPrompt(hello).status().code(), StatusCode::kNotFound);
-  auto result = NewSession(*engine)->Generate(Prompt(10), Greedy(5));
+  auto result = NewSession(*engine)->Generate(Ids(10), Greedy(5));
   ASSERT_TRUE(result.ok());
-  EXPECT_EQ(result->tokens, NewSession(*Load(Options()))->Generate(Prompt(10), Greedy(5))->tokens);
+  EXPECT_EQ(result->tokens, NewSession(*Load(Options()))->Generate(Ids(10), Greedy(5))->tokens);
   EXPECT_EQ(result->text, "");
 }
 
 TEST_F(EngineTest, ChatPromptHasOneBosAndAsksForTheModelsTurn) {
   const auto engine = Load(Options());
   const Message messages[] = {Message::Text("user", " Hi ")};
-  auto text = engine->RenderChat(messages);
-  ASSERT_TRUE(text.ok()) << text.status().message();
-  EXPECT_EQ(*text, "<bos><start_of_turn>user\nHi<end_of_turn>\n<start_of_turn>model\n");
-  auto ids = engine->ChatPrompt(messages);
-  ASSERT_TRUE(ids.ok());
-  EXPECT_EQ(std::count(ids->begin(), ids->end(), 2), 1);
-  EXPECT_EQ((*ids)[1], 4);
+  auto prompt = engine->ChatPrompt(messages);
+  ASSERT_TRUE(prompt.ok()) << prompt.status().message();
+  EXPECT_EQ(prompt->text, "<bos><start_of_turn>user\nHi<end_of_turn>\n<start_of_turn>model\n");
+  const auto& ids = prompt->tokens;
+  EXPECT_EQ(std::count(ids.begin(), ids.end(), 2), 1);
+  EXPECT_EQ(ids[1], 4);
 }
 
 TEST_F(EngineTest, ChatPromptRefusesWhatTheTemplateRefuses) {
@@ -117,7 +116,7 @@ TEST_F(EngineTest, ANestedSizeRunsBesideTheWholeModel) {
   half.size.skip_layers = {1};
   auto small = NewSession(*engine, half);
   auto whole = NewSession(*engine);
-  const auto prompt = Prompt(20);
+  const auto prompt = Ids(20);
   const auto a = ScoreAll(*small, prompt), b = ScoreAll(*whole, prompt);
   EXPECT_NE(a.back(), b.back());
   EXPECT_EQ(a, ScoreAll(*small, prompt)) << "the same session again";

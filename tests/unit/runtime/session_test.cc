@@ -40,7 +40,7 @@ class SessionTest : public EngineTest {
 
 TEST_F(SessionTest, GreedyAnswerIsTheArgmaxOfTheScoresOfEveryPrefix) {
   const auto engine = Load(Options());
-  const auto prompt = Prompt(23);
+  const auto prompt = Ids(23);
   auto session = NewSession(*engine);
   auto result = session->Generate(prompt, Greedy(12));
   ASSERT_TRUE(result.ok()) << result.status().message();
@@ -57,7 +57,7 @@ TEST_F(SessionTest, GreedyAnswerIsTheArgmaxOfTheScoresOfEveryPrefix) {
 }
 
 TEST_F(SessionTest, SlicesOfAPromptAndThePrefillSkipChangeNothing) {
-  const auto prompt = Prompt(50);
+  const auto prompt = Ids(50);
   EngineOptions options = Options();
   const auto whole = Load(options);
   const auto expected_scores = ScoreAll(*NewSession(*whole), prompt);
@@ -77,12 +77,12 @@ TEST_F(SessionTest, SlicesOfAPromptAndThePrefillSkipChangeNothing) {
 TEST_F(SessionTest, AGrowingConversationCostsOnlyItsNewTokens) {
   const auto engine = Load(Options());
   auto session = NewSession(*engine);
-  std::vector<int32_t> conversation = Prompt(20);
+  std::vector<int32_t> conversation = Ids(20);
   auto first = session->Generate(conversation, Greedy(10));
   ASSERT_TRUE(first.ok());
   EXPECT_EQ(first->stats.cached_tokens, 0);
   conversation.insert(conversation.end(), first->tokens.begin(), first->tokens.end());
-  const auto turn = Prompt(15, 3);
+  const auto turn = Ids(15, 3);
   conversation.insert(conversation.end(), turn.begin(), turn.end());
   auto second = session->Generate(conversation, Greedy(10));
   ASSERT_TRUE(second.ok());
@@ -95,10 +95,10 @@ TEST_F(SessionTest, ADivergingPromptAnswersAsAFreshSession) {
   const auto engine = Load(Options());
   for (int keep : {0, 1, 10, 39, 40}) {
     auto session = NewSession(*engine);
-    const auto first = Prompt(40);
+    const auto first = Ids(40);
     ASSERT_TRUE(session->Generate(first, Greedy(10)).ok());
     std::vector<int32_t> second(first.begin(), first.begin() + keep);
-    const auto other = Prompt(12, 9);
+    const auto other = Ids(12, 9);
     second.insert(second.end(), other.begin() + 1, other.end());
     auto result = session->Generate(second, Greedy(10));
     ASSERT_TRUE(result.ok());
@@ -108,8 +108,8 @@ TEST_F(SessionTest, ADivergingPromptAnswersAsAFreshSession) {
   }
   // The same prompt again: everything but its last token is there.
   auto session = NewSession(*engine);
-  ASSERT_TRUE(session->Generate(Prompt(40), Greedy(1)).ok());
-  EXPECT_EQ(session->Generate(Prompt(40), Greedy(1))->stats.cached_tokens, 39);
+  ASSERT_TRUE(session->Generate(Ids(40), Greedy(1)).ok());
+  EXPECT_EQ(session->Generate(Ids(40), Greedy(1))->stats.cached_tokens, 39);
 }
 
 TEST_F(SessionTest, SmallSlicesLoseTheWindowAndStartAnew) {
@@ -117,7 +117,7 @@ TEST_F(SessionTest, SmallSlicesLoseTheWindowAndStartAnew) {
   options.prefill_chunk = 2;
   const auto engine = Load(options);
   auto session = NewSession(*engine);
-  auto prompt = Prompt(60);
+  auto prompt = Ids(60);
   ASSERT_TRUE(session->Generate(prompt, Greedy(1)).ok());
   prompt.resize(30);
   auto result = session->Generate(prompt, Greedy(6));
@@ -129,7 +129,7 @@ TEST_F(SessionTest, SmallSlicesLoseTheWindowAndStartAnew) {
 
 TEST_F(SessionTest, EndsForEveryReason) {
   const auto engine = Load(Options());
-  const auto prompt = Prompt(10);
+  const auto prompt = Ids(10);
   const auto answer = Fresh(*engine, prompt, 20);
   const auto run = [&](GenerationOptions o) {
     auto result = NewSession(*engine)->Generate(prompt, o);
@@ -170,13 +170,13 @@ TEST_F(SessionTest, StopStringEndsTheTextBeforeItAcrossTokens) {
   GenerationOptions options = Greedy(30);
   options.logit_bias = {{263, 100.0f}, {264, 100.0f}};
   options.frequency_penalty = 2.0f;
-  auto free_run = NewSession(*engine)->Generate(Prompt(5), options);
+  auto free_run = NewSession(*engine)->Generate(Ids(5), options);
   ASSERT_TRUE(free_run.ok());
   const std::string text = free_run->text;
   ASSERT_GE(text.size(), 20u) << text;
   options.stop = {text.substr(7, 4), "never"};
   std::string streamed;
-  auto result = NewSession(*engine)->Generate(Prompt(5), options, [&](const TokenEvent& event) {
+  auto result = NewSession(*engine)->Generate(Ids(5), options, [&](const TokenEvent& event) {
     streamed += event.text;
     return true;
   });
@@ -188,7 +188,7 @@ TEST_F(SessionTest, StopStringEndsTheTextBeforeItAcrossTokens) {
 
 TEST_F(SessionTest, LogprobsAreTheModelsOwn) {
   const auto engine = Load(Options());
-  const auto prompt = Prompt(9);
+  const auto prompt = Ids(9);
   GenerationOptions options = Greedy(4);
   options.top_logprobs = 3;
   std::vector<std::vector<TokenLogprob>> tops;
@@ -218,7 +218,7 @@ TEST_F(SessionTest, SeedsRepeatAndDiffer) {
   options.ignore_end_tokens = true;
   const auto run = [&](uint64_t seed) {
     options.seed = seed;
-    return NewSession(*engine)->Generate(Prompt(8), options)->tokens;
+    return NewSession(*engine)->Generate(Ids(8), options)->tokens;
   };
   EXPECT_EQ(run(7), run(7));
   EXPECT_NE(run(7), run(8));
@@ -235,11 +235,11 @@ TEST_F(SessionTest, BadRequestsAreOneSentence) {
   EXPECT_THAT(message({}), HasSubstr("empty"));
   EXPECT_THAT(message({2, 100000}), HasSubstr("100000"));
   EXPECT_THAT(message({2, -1}), HasSubstr("-1"));
-  EXPECT_THAT(message(Prompt(300)), HasSubstr("300 tokens"));
+  EXPECT_THAT(message(Ids(300)), HasSubstr("300 tokens"));
   GenerationOptions bad = Greedy(1);
   bad.top_p = 2.0f;
-  EXPECT_FALSE(message(Prompt(3), bad).empty());
-  EXPECT_TRUE(session->Generate(Prompt(3), Greedy(1)).ok())
+  EXPECT_FALSE(message(Ids(3), bad).empty());
+  EXPECT_TRUE(session->Generate(Ids(3), Greedy(1)).ok())
       << "a refused request leaves the session usable";
   EXPECT_EQ(session->Score({}, {}).code(), StatusCode::kInvalidArgument);
 }
@@ -250,25 +250,25 @@ TEST_F(SessionTest, PrefillCanBeCancelledBetweenSlices) {
   const auto engine = Load(options);
   auto session = NewSession(*engine);
   std::vector<int64_t> steps;
-  auto result = session->Generate(Prompt(45), Greedy(1), {}, [&](int64_t done, int64_t total) {
+  auto result = session->Generate(Ids(45), Greedy(1), {}, [&](int64_t done, int64_t total) {
     EXPECT_EQ(total, 45);
     steps.push_back(done);
     return done < 20;
   });
   EXPECT_EQ(result.status().code(), StatusCode::kCancelled);
   EXPECT_THAT(steps, testing::ElementsAre(0, 10, 20));
-  auto again = session->Generate(Prompt(45), Greedy(3));
+  auto again = session->Generate(Ids(45), Greedy(3));
   ASSERT_TRUE(again.ok());
   EXPECT_EQ(again->stats.cached_tokens, 20) << "what was computed is not lost";
-  EXPECT_THAT(again->tokens, ElementsAreArray(Fresh(*engine, Prompt(45), 3)));
+  EXPECT_THAT(again->tokens, ElementsAreArray(Fresh(*engine, Ids(45), 3)));
 }
 
 TEST_F(SessionTest, SessionsOnTwoThreadsDoNotDisturbEachOther) {
   const auto engine = Load(Options());
-  const auto a = Fresh(*engine, Prompt(30, 1), 15), b = Fresh(*engine, Prompt(30, 2), 15);
+  const auto a = Fresh(*engine, Ids(30, 1), 15), b = Fresh(*engine, Ids(30, 2), 15);
   std::vector<int32_t> got_a, got_b;
-  std::thread one([&] { got_a = Fresh(*engine, Prompt(30, 1), 15); });
-  std::thread two([&] { got_b = Fresh(*engine, Prompt(30, 2), 15); });
+  std::thread one([&] { got_a = Fresh(*engine, Ids(30, 1), 15); });
+  std::thread two([&] { got_b = Fresh(*engine, Ids(30, 2), 15); });
   one.join();
   two.join();
   EXPECT_EQ(got_a, a);
@@ -277,10 +277,10 @@ TEST_F(SessionTest, SessionsOnTwoThreadsDoNotDisturbEachOther) {
 
 TEST_F(SessionTest, ASessionOutlivesItsEngine) {
   auto engine = Load(Options());
-  const auto expected = Fresh(*engine, Prompt(10), 5);
+  const auto expected = Fresh(*engine, Ids(10), 5);
   auto session = NewSession(*engine);
   engine.reset();
-  EXPECT_EQ(session->Generate(Prompt(10), Greedy(5))->tokens, expected);
+  EXPECT_EQ(session->Generate(Ids(10), Greedy(5))->tokens, expected);
 }
 
 }  // namespace

@@ -1,0 +1,141 @@
+#include "runtime/media_encoder.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "media/resize.h"
+
+namespace gemma3n::internal {
+namespace {
+
+constexpr const char* kMmprojHint = "; a GGUF model has its towers in a second file (mmproj)";
+
+// A plan is a few kilobytes at most; a long-running server starts over now and then.
+constexpr size_t kMostPlans = 1024;
+
+Arithmetic ChooseArithmetic(MediaPrecision precision, const Ops& ops) {
+  switch (precision) {
+    case MediaPrecision::kFloat32:
+      return Arithmetic::kFloat32;
+    case MediaPrecision::kBFloat16:
+      return Arithmetic::kBFloat16;
+    case MediaPrecision::kInt8:
+      return Arithmetic::kInt8;
+    case MediaPrecision::kAuto:
+      break;
+  }
+  return PackedLinear::Fastest(ops);
+}
+
+ContentHash ClipKey(const ContentHash& clip, int64_t longest) {
+  return ContentHasher("clip").Add(std::as_bytes(std::span(clip))).Add(longest).Finish();
+}
+
+}  // namespace
+
+MediaEncoder::MediaEncoder(const Checkpoint& towers, const ModelConfig& config, const Ops& ops,
+                           std::mutex& compute, const EngineOptions& options)
+    : towers_(towers),
+      config_(config),
+      ops_(ops),
+      compute_(compute),
+      arithmetic_(ChooseArithmetic(options.media_precision, ops)),
+      cache_(options.media_cache_bytes) {}
+
+Result<const VisionTower*> MediaEncoder::Vision() {
+  if (!HasVision()) {
+    return Error(StatusCode::kUnsupported, "{}: expected a picture tower ({}), found none{}",
+                 towers_.path(), kVisionTensor, kMmprojHint);
+  }
+  if (!vision_) {
+    G3N_ASSIGN_OR_RETURN(vision_, VisionTower::Bind(towers_, arithmetic_, ops_));
+  }
+  return &*vision_;
+}
+
+Result<const AudioTower*> MediaEncoder::Hearing() {
+  if (!HasHearing()) {
+    return Error(StatusCode::kUnsupported, "{}: expected a sound tower ({}), found none{}",
+                 towers_.path(), kHearingTensor, kMmprojHint);
+  }
+  if (!hearing_) {
+    G3N_ASSIGN_OR_RETURN(hearing_, AudioTower::Bind(towers_, arithmetic_, ops_));
+  }
+  return &*hearing_;
+}
+
+Result<MediaEncoder::Entry> MediaEncoder::EncodePicture(const Image& picture, int64_t size) {
+  const Image square = ResizeBilinear(picture, size, size);
+  const ContentHash key =
+      ContentHasher("picture").Add(size).Add(std::as_bytes(std::span(square.rgb))).Finish();
+  if (Entry found = cache_.Find(key)) return found;
+  const std::lock_guard lock(compute_);
+  G3N_ASSIGN_OR_RETURN(const VisionTower* tower, Vision());
+  auto soft = std::make_shared<SoftTokens>();
+  soft->hash = key;
+  soft->count = config_.tokens.image_soft_tokens;
+  const int64_t hidden = config_.text.hidden_size;
+  soft->rows.resize(static_cast<size_t>(soft->count * hidden));
+  G3N_RETURN_IF_ERROR(
+      tower->Encode(square.rgb, size, View(soft->rows.data(), soft->count, hidden), ops_));
+  ++tower_runs_;
+  cache_.Insert(key, soft);
+  return Entry(std::move(soft));
+}
+
+ContentHash MediaEncoder::HashClip(std::span<const float> samples) {
+  return ContentHasher("samples").Add(std::as_bytes(samples)).Finish();
+}
+
+MediaEncoder::Entry MediaEncoder::FindClip(const ContentHash& clip, int64_t longest) {
+  return cache_.Find(ClipKey(clip, longest));
+}
+
+Result<MediaEncoder::Entry> MediaEncoder::EncodeClip(std::span<const float> samples,
+                                                     int64_t longest) {
+  const ContentHash key = ClipKey(HashClip(samples), longest);
+  if (Entry found = cache_.Find(key)) return found;
+  const std::lock_guard lock(compute_);
+  G3N_ASSIGN_OR_RETURN(const AudioTower* tower, Hearing());
+  auto soft = std::make_shared<SoftTokens>();
+  soft->hash = key;
+  soft->count = config_.tokens.audio_soft_tokens;
+  const int64_t hidden = config_.text.hidden_size;
+  soft->rows.resize(static_cast<size_t>(soft->count * hidden));
+  G3N_RETURN_IF_ERROR(
+      tower->Encode({&samples, 1}, View(soft->rows.data(), soft->count, hidden), ops_, longest));
+  ++tower_runs_;
+  cache_.Insert(key, soft);
+  return Entry(std::move(soft));
+}
+
+bool MediaEncoder::FindPlan(const ContentHash& key, MediumPlan* plan) {
+  {
+    const std::lock_guard lock(plans_mutex_);
+    const auto found = plans_.find(key);
+    if (found == plans_.end()) return false;
+    *plan = found->second;
+  }
+  for (PlanItem& item : plan->items) {
+    if (item.kind != PlanItem::Kind::kPicture) continue;
+    item.soft = cache_.Find(item.key);
+    if (item.soft == nullptr) {
+      *plan = {};
+      return false;
+    }
+  }
+  return true;
+}
+
+void MediaEncoder::InsertPlan(const ContentHash& key, const MediumPlan& plan) {
+  MediumPlan kept = {.notes = plan.notes};
+  for (const PlanItem& item : plan.items) {
+    kept.items.push_back(
+        {.kind = item.kind, .text = item.text, .key = item.key, .samples = item.samples});
+  }
+  const std::lock_guard lock(plans_mutex_);
+  if (plans_.size() >= kMostPlans) plans_.clear();
+  plans_[key] = std::move(kept);
+}
+
+}  // namespace gemma3n::internal
