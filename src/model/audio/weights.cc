@@ -55,8 +55,14 @@ class AudioBinder {
  private:
   static int64_t Halved(int64_t n) { return (n - 1) / 2 + 1; }
 
-  void Bind(PackedLinear& out, const std::string& name, int64_t rows, int64_t cols) {
+  // The matrices that widen a normed row bear int8: its values are of one size. With all of them in
+  // int8 the soft tokens would be 0.996 (cosine) from float32's, so the others take bfloat16.
+  void BindWidening(PackedLinear& out, const std::string& name, int64_t rows, int64_t cols) {
     binder_.Bind(out, name, rows, cols, arithmetic_, ops_);
+  }
+  void Bind(PackedLinear& out, const std::string& name, int64_t rows, int64_t cols) {
+    const bool int8 = arithmetic_ == Arithmetic::kInt8;
+    binder_.Bind(out, name, rows, cols, int8 ? Arithmetic::kBFloat16 : arithmetic_, ops_);
   }
 
   // [rows, cols] -> [cols, rows]
@@ -71,7 +77,7 @@ class AudioBinder {
   void FeedForward(ConformerFeedForwardWeights& w, const std::string& p) {
     const int64_t d = config_.hidden_size;
     binder_.Bind(w.pre_norm, p + "pre_layer_norm.weight", {d});
-    Bind(w.expand, p + "ffw_layer_1.weight", 4 * d, d);
+    BindWidening(w.expand, p + "ffw_layer_1.weight", 4 * d, d);
     Bind(w.contract, p + "ffw_layer_2.weight", d, 4 * d);
     binder_.Bind(w.post_norm, p + "post_layer_norm.weight", {d});
   }
@@ -118,7 +124,7 @@ class AudioBinder {
   void LightConv(LightConvWeights& w, const std::string& p) {
     const int64_t d = config_.hidden_size, kernel = config_.conv_kernel_size;
     binder_.Bind(w.pre_norm, p + "pre_layer_norm.weight", {d});
-    Bind(w.start, p + "linear_start.weight", 2 * d, d);
+    BindWidening(w.start, p + "linear_start.weight", 2 * d, d);
     std::vector<float> depthwise;
     binder_.Bind(depthwise, p + "depthwise_conv1d.weight", {d, 1, kernel});
     w.depthwise = Transposed(depthwise, d, kernel);

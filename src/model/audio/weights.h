@@ -55,7 +55,9 @@ struct AudioWeights {
 };
 
 // Binds "audio_tower...." and checks each shape against config().audio. The checkpoint must outlive
-// the weights. Errors: kNotFound, kCorruptFile, kUnsupported, naming the file and the tensor.
+// the weights. kInt8 is taken where the soft tokens stay within 0.999 (cosine) of float32's,
+// kBFloat16 elsewhere. Errors: kNotFound, kCorruptFile, kUnsupported, naming the file and the
+// tensor.
 Result<AudioWeights> BindAudioWeights(const Checkpoint& checkpoint, Arithmetic arithmetic,
                                       const Ops& ops);
 
