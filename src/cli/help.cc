@@ -87,4 +87,20 @@ CLI::Validator NumberBetween(double low, double high, bool whole) {
       "");
 }
 
+CLI::Validator OneOf(std::vector<std::pair<std::string, int>> choices) {
+  return CLI::Validator(
+      [choices = std::move(choices)](std::string& text) -> std::string {
+        std::string names;
+        for (const auto& [name, value] : choices) {
+          if (text == name) {
+            text = std::to_string(value);
+            return "";
+          }
+          names += (names.empty() ? "" : ", ") + name;
+        }
+        return fmt::format("expected one of {}, found \"{}\"", names, text);
+      },
+      "");
+}
+
 }  // namespace gemma3n::cli

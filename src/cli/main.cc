@@ -62,10 +62,11 @@ int Main(int argc, char** argv) {
   app.footer(kExamples);
   app.formatter(MakeHelpFormatter());
   app.require_subcommand(0, 1);  // none is met below, with the whole help
-  const Command commands[] = {
-      MakeRunCommand(app),        MakeChatCommand(app),     MakeLogitsCommand(app),
-      MakePerplexityCommand(app), MakeTokenizeCommand(app), MakeBenchCommand(app),
-      MakeQuantizeCommand(app),   MakeInspectCommand(app),  MakeSliceCommand(app)};
+  const Command commands[] = {MakeRunCommand(app),        MakeChatCommand(app),
+                              MakeTranscribeCommand(app), MakeLogitsCommand(app),
+                              MakePerplexityCommand(app), MakeTokenizeCommand(app),
+                              MakeBenchCommand(app),      MakeQuantizeCommand(app),
+                              MakeInspectCommand(app),    MakeSliceCommand(app)};
   const auto chosen = [&]() -> const Command* {
     for (const Command& command : commands) {
       if (command.app->parsed()) return &command;

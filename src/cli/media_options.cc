@@ -24,7 +24,7 @@ CLI::Option* AddFiles(CLI::App& app, const char* name, std::vector<std::string>&
 CLI::Option* AddSize(CLI::App& app, const char* name, int64_t& size, const char* help) {
   return app.add_option(name, size, help)
       ->type_name("256|512|768")
-      ->check(CLI::IsMember({256, 512, 768}))
+      ->transform(OneOf({{"256", 256}, {"512", 512}, {"768", 768}}))
       ->group(kGroup);
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <map>
 #include <string_view>
 
 #include "cli/help.h"
@@ -110,15 +109,14 @@ void AddTowerOptions(CLI::App& app, ModelOptions& options) {
                  "For a .gguf model: the GGUF file with the picture and sound towers")
       ->type_name("FILE.gguf")
       ->group(group);
-  const std::map<std::string, MediaPrecision> names = {{"auto", MediaPrecision::kAuto},
-                                                       {"f32", MediaPrecision::kFloat32},
-                                                       {"bf16", MediaPrecision::kBFloat16},
-                                                       {"int8", MediaPrecision::kInt8}};
   app.add_option("--media-precision", options.engine.media_precision,
                  "How the towers multiply: f32 is exact; auto (default) is the fastest sound way "
                  "of this processor")
       ->type_name("auto|f32|bf16|int8")
-      ->transform(CLI::CheckedTransformer(names))
+      ->transform(OneOf({{"auto", static_cast<int>(MediaPrecision::kAuto)},
+                         {"f32", static_cast<int>(MediaPrecision::kFloat32)},
+                         {"bf16", static_cast<int>(MediaPrecision::kBFloat16)},
+                         {"int8", static_cast<int>(MediaPrecision::kInt8)}}))
       ->group(group);
 }
 

@@ -6,6 +6,7 @@
 #include "cli/generation_flags.h"
 #include "cli/interrupt.h"
 #include "cli/media_options.h"
+#include "cli/messages_json.h"
 #include "cli/model_options.h"
 #include "cli/terminal.h"
 #include "cli/text_input.h"
@@ -18,7 +19,7 @@ using Json = nlohmann::ordered_json;
 struct RunOptions {
   ModelOptions model;
   GenerationOptions generation;
-  std::string prompt, system;
+  std::string prompt, system, messages;
   MediaFlags media;
   bool raw = false, no_bos = false, stats = false, json = false;
 };
@@ -28,7 +29,6 @@ bool IsBlank(std::string_view text) {
 }
 
 Result<Prompt> BuildPrompt(const Engine& engine, const RunOptions& options) {
-  G3N_ASSIGN_OR_RETURN(std::string text, ReadTextArgument(options.prompt, "--prompt"));
   Progress progress("reading the media");
   MediaOptions media = options.media.how;
   media.room = options.model.context;
@@ -36,6 +36,12 @@ Result<Prompt> BuildPrompt(const Engine& engine, const RunOptions& options) {
     progress.Count(done, 0);
     return !Interrupted();
   };
+  if (!options.messages.empty()) {
+    G3N_ASSIGN_OR_RETURN(const std::string json, ReadFileOrStdin(options.messages));
+    G3N_ASSIGN_OR_RETURN(const auto messages, ParseMessages(json, options.messages));
+    return engine.ChatPrompt(messages, media);
+  }
+  G3N_ASSIGN_OR_RETURN(std::string text, ReadTextArgument(options.prompt, "--prompt"));
   if (options.raw) {
     return engine.TextPrompt(text, options.media.parts, !options.no_bos, media);
   }
@@ -145,11 +151,18 @@ Status Run(const RunOptions& options) {
 Command MakeRunCommand(CLI::App& root) {
   auto options = std::make_shared<RunOptions>();
   CLI::App* app = root.add_subcommand("run", "Answer one prompt");
-  app->add_option("-p,--prompt", options->prompt,
-                  "The words; @FILE reads a file, - standard input (@@ for a plain @)")
-      ->type_name("TEXT|@FILE|-")
-      ->required()
-      ->group("Prompt");
+  auto* prompt =
+      app->add_option("-p,--prompt", options->prompt,
+                      "The words; @FILE reads a file, - standard input (@@ for a plain @)")
+          ->type_name("TEXT|@FILE|-")
+          ->group("Prompt");
+  auto* messages =
+      app->add_option("--messages", options->messages,
+                      "Instead: a conversation as chat's /save writes it, with words and media in "
+                      "any order; - standard input")
+          ->type_name("FILE.json|-")
+          ->excludes(prompt)
+          ->group("Prompt");
   app->add_option("--system", options->system, "Instructions that come before the conversation")
       ->type_name("TEXT|@FILE")
       ->group("Prompt");
@@ -161,6 +174,11 @@ Command MakeRunCommand(CLI::App& root) {
       ->needs(raw)
       ->group("Prompt");
   app->get_option("--system")->excludes(raw);
+  messages->excludes(raw)->excludes(app->get_option("--system"));
+  app->callback([prompt, messages] {
+    if (prompt->count() + messages->count() != 1)
+      throw CLI::ValidationError("run", "expected --prompt or --messages");
+  });
   app->add_flag("--stats", options->stats, "Times, speeds and memory on stderr")->group("Output");
   app->add_flag("--json", options->json, "One JSON object instead of the bare answer")
       ->group("Output");

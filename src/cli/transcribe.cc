@@ -1,7 +1,6 @@
 // gemma3n transcribe: speech to text, clip by clip, from a file or as it arrives.
 #include <unistd.h>
 
-#include <map>
 #include <memory>
 #include <optional>
 
@@ -156,12 +155,11 @@ Command MakeTranscribeCommand(CLI::App& root) {
   app->add_option("--translate-to", options->translate_to, "Write it in this language instead")
       ->type_name("NAME")
       ->group("Output");
-  const std::map<std::string, TranscriptFormat> formats = {{"text", TranscriptFormat::kText},
-                                                           {"srt", TranscriptFormat::kSrt},
-                                                           {"vtt", TranscriptFormat::kVtt}};
   app->add_option("--format", options->format, "Default text; srt and vtt with the clips' times")
       ->type_name("text|srt|vtt")
-      ->transform(CLI::CheckedTransformer(formats))
+      ->transform(OneOf({{"text", static_cast<int>(TranscriptFormat::kText)},
+                         {"srt", static_cast<int>(TranscriptFormat::kSrt)},
+                         {"vtt", static_cast<int>(TranscriptFormat::kVtt)}}))
       ->group("Output");
   app->add_option("--prompt", options->prompt,
                   "The words beside each clip, instead of those made from the two languages")

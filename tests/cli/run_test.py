@@ -116,16 +116,18 @@ class RunTest(support.CliTest):
 
     def test_usage_errors(self):
         base = ['run', '--model', self.model, '--prompt', 'x']
-        for args, word in ((['run'], '--prompt is required'), (['fly'], 'no such command: fly'),
+        for args, word in ((['run'], '--model is required'), (['run', '--model', 'x'], 'expected --prompt or --messages'), (['fly'], 'no such command: fly'),
                            (base + ['--temperature', '-1'], 'expected a number, 0 or more, found "-1"'),
                            (base + ['--top-p', '2'], 'from 0 to 1, found "2"'), (base + ['--seed', '1.5'], 'whole number'),
                            (base + ['--logit-bias', 'x=1'], 'ID=NUMBER'), (base + ['--bogus'], '--bogus'),
-                           (base + ['--size', 'e2b', '--mlp-width', '32'], 'excludes'), (base + ['--threads', '0'], '1 to 1024')):
+                           (base + ['--size', 'e2b', '--mlp-width', '32'], 'excludes'), (base + ['--threads', '0'], '1 to 1024'),
+                           (base + ['--image-size', '300'], 'expected one of 256, 512, 768, found "300"'),
+                           (base + ['--messages', 'x'], 'excludes')):
             self.fails(*args, words=[word], code=2)
 
     def test_help_and_version(self):
         self.assertRegex(self.gemma3n('--version').stdout, rb'^gemma3n \d+\.\d+\.\d+\n$')
-        for command in ('', 'run', 'chat', 'logits', 'perplexity', 'tokenize', 'bench', 'quantize', 'inspect', 'slice'):
+        for command in ('', 'run', 'chat', 'transcribe', 'logits', 'perplexity', 'tokenize', 'bench', 'quantize', 'inspect', 'slice'):
             text = self.gemma3n(*([command] if command else []), '--help').stdout.decode()
             self.assertIn('Example', text)
             self.assertLessEqual(max(map(len, text.splitlines())), 120, command)

@@ -101,7 +101,7 @@ def rows_of(shape, values):
 def command_line(*args):
     """One thread unless a test says otherwise: on a busy machine the threads of a tiny model only wait for each other."""
     args = [str(a) for a in args]
-    if args and args[0] in ('run', 'chat', 'logits', 'perplexity', 'bench', 'quantize', 'slice') and '--threads' not in args:
+    if args and args[0] in ('run', 'chat', 'transcribe', 'logits', 'perplexity', 'bench', 'quantize', 'slice') and '--threads' not in args:
         args += ['--threads', '1']
     return [BIN, *args]
 

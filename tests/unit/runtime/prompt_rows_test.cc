@@ -58,8 +58,7 @@ TEST_F(MediaPromptTest, NumbersOfTokensAndMediaMustAgree) {
   };
   Prompt prompt = Mixed(1, 2);
   prompt.images.push_back(Soft(3, 3));
-  EXPECT_THAT(message(prompt),
-              HasSubstr("3 image soft tokens, expected 6 for its 2 image"));
+  EXPECT_THAT(message(prompt), HasSubstr("3 image soft tokens, expected 6 for its 2 image"));
   prompt = Mixed(1, 2);
   prompt.tokens.push_back(kAudio);
   EXPECT_THAT(message(prompt), HasSubstr("3 audio soft tokens, expected 2"));
