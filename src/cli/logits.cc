@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/interrupt.h"
 #include "cli/media_options.h"
+#include "cli/messages_json.h"
 #include "cli/model_options.h"
 #include "cli/npy.h"
 #include "cli/terminal.h"
@@ -15,7 +16,7 @@ namespace {
 
 struct LogitsOptions {
   ModelOptions model;
-  std::string tokens_file, prompt, output;
+  std::string tokens_file, prompt, messages, output;
   MediaFlags media;
   bool chat = false, no_bos = false;
 };
@@ -28,10 +29,15 @@ Result<Prompt> InputPrompt(const Engine& engine, const LogitsOptions& options) {
         ParseTokenArray(json, options.tokens_file == "-" ? "standard input" : options.tokens_file));
     return Prompt(std::move(ids));
   }
-  G3N_ASSIGN_OR_RETURN(std::string text, ReadTextArgument(options.prompt, "--prompt"));
   MediaOptions media = options.media.how;
   media.room = options.model.context;
   media.on_progress = [](int64_t) { return !Interrupted(); };
+  if (!options.messages.empty()) {
+    G3N_ASSIGN_OR_RETURN(const std::string json, ReadFileOrStdin(options.messages));
+    G3N_ASSIGN_OR_RETURN(const auto messages, ParseMessages(json, options.messages));
+    return engine.ChatPrompt(messages, media);
+  }
+  G3N_ASSIGN_OR_RETURN(std::string text, ReadTextArgument(options.prompt, "--prompt"));
   if (!options.chat) {
     return engine.TextPrompt(text, options.media.parts, !options.no_bos, media);
   }
@@ -91,6 +97,10 @@ Command MakeLogitsCommand(CLI::App& root) {
                       "Plain text, with <bos> in front; @FILE reads a file, - standard input")
           ->type_name("TEXT|@FILE|-")
           ->group("Input");
+  auto* messages = app->add_option("--messages", options->messages,
+                                   "A conversation as chat's /save writes it; - standard input")
+                       ->type_name("FILE.json|-")
+                       ->group("Input");
   app->add_flag("--chat", options->chat, "Render --prompt with the chat template")
       ->needs(prompt)
       ->group("Input");
@@ -102,9 +112,9 @@ Command MakeLogitsCommand(CLI::App& root) {
       ->type_name("OUT.npy")
       ->required()
       ->group("Output");
-  app->callback([tokens, prompt] {
-    if (tokens->count() + prompt->count() != 1)
-      throw CLI::ValidationError("logits", "expected --tokens or --prompt");
+  app->callback([tokens, prompt, messages] {
+    if (tokens->count() + prompt->count() + messages->count() != 1)
+      throw CLI::ValidationError("logits", "expected one of --tokens, --prompt and --messages");
   });
   AddMediaOptions(*app, options->media);
   AddModelOptions(*app, options->model);

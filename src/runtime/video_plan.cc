@@ -16,9 +16,9 @@ namespace {
 // "every 2.5 s"
 std::string IntervalText(double interval) { return fmt::format("every {:.4g} s", interval); }
 
-std::string ThinningNote(const std::string& name, const VideoInfo& info, int64_t room) {
-  return fmt::format("{}: {} of {} frames are read, {}, so that the prompt keeps within {} tokens",
-                     name, info.frames, info.possible_frames, IntervalText(info.interval), room);
+std::string ThinningNote(const std::string& name, const VideoInfo& info) {
+  return fmt::format("{}: {} of {} frames are read, {}: more would not fit into the context", name,
+                     info.frames, info.possible_frames, IntervalText(info.interval));
 }
 
 // The clips' places: when each begins, in seconds.
@@ -81,7 +81,7 @@ Result<MediumPlan> PlanVideoFile(const MediaSource& source, const VideoChoices& 
   }
   G3N_ASSIGN_OR_RETURN(VideoReader reader, VideoReader::Open(file.input(), options));
   const VideoInfo info = reader.info();
-  if (info.thinned()) plan.notes.push_back(ThinningNote(name, info, choices.room));
+  if (info.thinned()) plan.notes.push_back(ThinningNote(name, info));
 
   const std::vector<double> starts = ClipStarts(sound);
   size_t clip = 0;
