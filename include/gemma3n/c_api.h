@@ -2,7 +2,9 @@
  *
  *   engine   a loaded model; immutable, shared by any number of sessions and threads
  *   session  one conversation's state; one thread at a time
+ *   content  words, pictures, sound and videos in order: a message's, or a text's media
  *   chat     a list of messages to be answered
+ *   prompt   a chat or a text as the model reads it: tokens, and the media among them
  *
  * Functions that can fail return a gemma3n_status, and describe a failure in *error when error is
  * not NULL. Texts are UTF-8. Nothing is thrown, printed or exited. Objects are released with their
@@ -24,7 +26,9 @@ extern "C" {
 
 typedef struct gemma3n_engine gemma3n_engine;
 typedef struct gemma3n_session gemma3n_session;
+typedef struct gemma3n_content gemma3n_content;
 typedef struct gemma3n_chat gemma3n_chat;
+typedef struct gemma3n_prompt gemma3n_prompt;
 
 typedef enum gemma3n_status {
   GEMMA3N_OK = 0,
@@ -48,6 +52,20 @@ typedef enum gemma3n_stop_reason {
   GEMMA3N_STOP_CANCELLED = 5 /* a callback asked to stop */
 } gemma3n_stop_reason;
 
+typedef enum gemma3n_medium {
+  GEMMA3N_MEDIUM_IMAGE = 1, /* JPEG, PNG, WebP, GIF or BMP; 256 soft tokens */
+  GEMMA3N_MEDIUM_AUDIO = 2, /* anything that FFmpeg decodes; 188 for each 30 s or part of it */
+  GEMMA3N_MEDIUM_VIDEO = 3  /* frames with their times between them, and the sound beside them */
+} gemma3n_medium;
+
+/* How the picture and sound towers multiply. */
+typedef enum gemma3n_precision {
+  GEMMA3N_PRECISION_AUTO = 0, /* the fastest that this processor has dot products for */
+  GEMMA3N_PRECISION_FLOAT32 = 1,
+  GEMMA3N_PRECISION_BFLOAT16 = 2,
+  GEMMA3N_PRECISION_INT8 = 3
+} gemma3n_precision;
+
 /* One sentence that names the file or tensor, what was expected and what was found; cut to fit,
  * always terminated. */
 typedef struct gemma3n_error {
@@ -58,9 +76,7 @@ GEMMA3N_API const char* gemma3n_version(void);                      /* "0.1.0" *
 GEMMA3N_API const char* gemma3n_status_name(gemma3n_status status); /* "corrupt file" */
 GEMMA3N_API const char* gemma3n_stop_reason_name(gemma3n_stop_reason reason);
 
-/* ---- engine
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- engine ---- */
 
 typedef struct gemma3n_engine_options {
   size_t size;               /* set by _init */
@@ -72,6 +88,9 @@ typedef struct gemma3n_engine_options {
   int prefill_skip;          /* 1: leave out what no one reads (exact); 0 for comparison */
   void (*on_progress)(void* user, double fraction); /* while loading, 0 .. 1; NULL: none */
   void* user;                                       /* handed to on_progress */
+  const char* mmproj;        /* GGUF: the file with the picture and sound towers; NULL: none */
+  int media_precision;       /* a gemma3n_precision */
+  int64_t media_cache_bytes; /* soft tokens kept for media that come again */
 } gemma3n_engine_options;
 
 typedef struct gemma3n_engine_info {
@@ -79,6 +98,7 @@ typedef struct gemma3n_engine_info {
   int64_t layers, hidden_size, vocab_size, context;
   int threads;
   double load_seconds;
+  int sees, hears; /* 1: the picture and the sound tower are there */
 } gemma3n_engine_info;
 
 /* Defaults. size: sizeof(gemma3n_engine_options). */
@@ -102,25 +122,82 @@ GEMMA3N_API gemma3n_status gemma3n_detokenize(const gemma3n_engine* engine, cons
                                               size_t capacity, size_t* length,
                                               gemma3n_error* error);
 
-/* ---- chat
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- chat ---- */
+
+/* Parts are added in order. Text, bytes and samples are copied. A file is read when a prompt is
+ * made of it, and errors in it come then. */
+GEMMA3N_API gemma3n_status gemma3n_content_create(gemma3n_content** content, gemma3n_error* error);
+GEMMA3N_API void gemma3n_content_free(gemma3n_content* content);
+GEMMA3N_API gemma3n_status gemma3n_content_add_text(gemma3n_content* content, const char* text,
+                                                    gemma3n_error* error);
+/* location: a path or a data: URL. */
+GEMMA3N_API gemma3n_status gemma3n_content_add_file(gemma3n_content* content, gemma3n_medium medium,
+                                                    const char* location, gemma3n_error* error);
+/* A file's content. name: what error messages call it; NULL: "bytes". */
+GEMMA3N_API gemma3n_status gemma3n_content_add_bytes(gemma3n_content* content,
+                                                     gemma3n_medium medium, const void* bytes,
+                                                     size_t count, const char* name,
+                                                     gemma3n_error* error);
+/* Sound: one channel in [-1, 1], 16,000 samples a second. name: as above; NULL: "samples". */
+GEMMA3N_API gemma3n_status gemma3n_content_add_samples(gemma3n_content* content,
+                                                       const float* samples, size_t count,
+                                                       const char* name, gemma3n_error* error);
 
 GEMMA3N_API gemma3n_status gemma3n_chat_create(gemma3n_chat** chat, gemma3n_error* error);
 GEMMA3N_API void gemma3n_chat_free(gemma3n_chat* chat);
 /* role: "system" (first only), "user", "assistant". The text is copied. */
 GEMMA3N_API gemma3n_status gemma3n_chat_add(gemma3n_chat* chat, const char* role, const char* text,
                                             gemma3n_error* error);
-/* The chat as a prompt for the model's answer. tokens, capacity and count as in gemma3n_tokenize.
+/* The same with a message of several parts. The content is copied (what its bytes hold is shared).
  */
+GEMMA3N_API gemma3n_status gemma3n_chat_add_content(gemma3n_chat* chat, const char* role,
+                                                    const gemma3n_content* content,
+                                                    gemma3n_error* error);
+/* A chat without media as a prompt for the model's answer. tokens, capacity and count as in
+ * gemma3n_tokenize. */
 GEMMA3N_API gemma3n_status gemma3n_chat_prompt(const gemma3n_engine* engine,
                                                const gemma3n_chat* chat, int32_t* tokens,
                                                size_t capacity, size_t* count,
                                                gemma3n_error* error);
 
-/* ---- session
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- prompt ---- */
+
+/* How the media of a prompt are read. */
+typedef struct gemma3n_media_options {
+  size_t size;         /* set by _init */
+  int64_t image_size;  /* pixels a side, 256, 512 or 768; 0: the checkpoint's own */
+  int64_t video_size;  /* the same for the frames of videos; 0: as image_size */
+  double video_fps;    /* frames a second, thinned evenly where the prompt would not fit */
+  double audio_window; /* seconds, 1 to 30: longer sound is split at quiet places */
+  int64_t room;        /* most tokens that the prompt may take; 0: the model's context */
+  /* Between pictures, frames and clips, with how many are done; 0 cancels (GEMMA3N_CANCELLED). */
+  int (*on_progress)(void* user, int64_t done);
+  void* user; /* handed to on_progress */
+} gemma3n_media_options;
+
+GEMMA3N_API void gemma3n_media_options_init(gemma3n_media_options* options, size_t size);
+/* The chat, with its media, as a prompt for the model's answer. options may be NULL. Media that the
+ * engine read before come from its cache. The prompt is for sessions of this engine. */
+GEMMA3N_API gemma3n_status gemma3n_prompt_from_chat(const gemma3n_engine* engine,
+                                                    const gemma3n_chat* chat,
+                                                    const gemma3n_media_options* options,
+                                                    gemma3n_prompt** prompt, gemma3n_error* error);
+/* Text as it stands, with <bos> in front when add_bos. Each <image_soft_token> and
+ * <audio_soft_token> in it is the place of the next picture or clip of media, which may be NULL. */
+GEMMA3N_API gemma3n_status gemma3n_prompt_from_text(const gemma3n_engine* engine, const char* text,
+                                                    size_t text_length,
+                                                    const gemma3n_content* media, int add_bos,
+                                                    const gemma3n_media_options* options,
+                                                    gemma3n_prompt** prompt, gemma3n_error* error);
+GEMMA3N_API void gemma3n_prompt_free(gemma3n_prompt* prompt);
+/* What these return is valid until the prompt is freed. count may be NULL. */
+GEMMA3N_API const int32_t* gemma3n_prompt_tokens(const gemma3n_prompt* prompt, size_t* count);
+/* The rendered text, terminated, with one placeholder for each medium. */
+GEMMA3N_API const char* gemma3n_prompt_text(const gemma3n_prompt* prompt);
+/* What the caller should know, one sentence each: frames left out, ... NULL after the last. */
+GEMMA3N_API const char* gemma3n_prompt_note(const gemma3n_prompt* prompt, size_t index);
+
+/* ---- session ---- */
 
 typedef struct gemma3n_session_options {
   size_t size;               /* set by _init */
@@ -206,10 +283,22 @@ GEMMA3N_API gemma3n_status gemma3n_generate(gemma3n_session* session, const int3
                                             gemma3n_on_prefill on_prefill, void* user,
                                             gemma3n_generation_result* result,
                                             gemma3n_error* error);
+/* The same for a prompt with media. */
+GEMMA3N_API gemma3n_status gemma3n_generate_prompt(gemma3n_session* session,
+                                                   const gemma3n_prompt* prompt,
+                                                   const gemma3n_generation_options* options,
+                                                   gemma3n_on_token on_token,
+                                                   gemma3n_on_prefill on_prefill, void* user,
+                                                   gemma3n_generation_result* result,
+                                                   gemma3n_error* error);
 /* Hands out every position's logits, in order, starting from an empty cache. */
 GEMMA3N_API gemma3n_status gemma3n_score(gemma3n_session* session, const int32_t* tokens,
                                          size_t count, gemma3n_on_logits on_logits, void* user,
                                          gemma3n_error* error);
+GEMMA3N_API gemma3n_status gemma3n_score_prompt(gemma3n_session* session,
+                                                const gemma3n_prompt* prompt,
+                                                gemma3n_on_logits on_logits, void* user,
+                                                gemma3n_error* error);
 
 #ifdef __cplusplus
 } /* extern "C" */

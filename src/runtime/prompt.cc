@@ -59,6 +59,17 @@ Status Tokenize(const EngineImpl& engine, bool add_bos, Prompt* prompt) {
   return OkStatus();
 }
 
+Status CheckOptions(const MediaOptions& options) {
+  for (const int64_t size : {options.image_size, options.video_size}) {
+    if (size == 0 || VisionTower::Takes(size)) continue;
+    return Error(StatusCode::kInvalidArgument,
+                 "picture size: expected 256, 512 or 768 pixels, or 0 for the checkpoint's own, "
+                 "found {}",
+                 size);
+  }
+  return OkStatus();
+}
+
 internal::MediaReader MakeReader(EngineImpl& engine, const MediaOptions& options) {
   return internal::MediaReader(*engine.media, engine.config(), options,
                                [&engine](std::string_view text) {
@@ -92,6 +103,7 @@ Result<Prompt> Engine::ChatPrompt(std::span<const Message> messages,
   return Guard([&]() -> Result<Prompt> {
     if (!impl_->tokenizer.ok()) return impl_->tokenizer.status();
     G3N_RETURN_IF_ERROR(CheckWords(messages));
+    G3N_RETURN_IF_ERROR(CheckOptions(options));
     Prompt prompt;
     G3N_ASSIGN_OR_RETURN(const std::vector<Message> read,
                          MakeReader(*impl_, options).Read(messages, &prompt));
@@ -111,6 +123,7 @@ Result<Prompt> Engine::TextPrompt(std::string_view text, std::span<const Part> m
                                   const MediaOptions& options) const {
   return Guard([&]() -> Result<Prompt> {
     if (!impl_->tokenizer.ok()) return impl_->tokenizer.status();
+    G3N_RETURN_IF_ERROR(CheckOptions(options));
     for (const Part& part : media) {
       if (part.kind == Part::Kind::kImage || part.kind == Part::Kind::kAudio) continue;
       return Error(StatusCode::kInvalidArgument,

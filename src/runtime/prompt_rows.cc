@@ -13,6 +13,19 @@ class SoftRows {
     for (const auto& medium : media) expected_ += medium->count;
   }
 
+  // Before the first Next: every row is as long as this model's.
+  Status CheckWidth(int64_t hidden) const {
+    for (const auto& medium : media_) {
+      if (static_cast<int64_t>(medium->rows.size()) == medium->count * hidden) continue;
+      return Error(
+          StatusCode::kInvalidArgument,
+          "the prompt's {} soft tokens have {} values each, expected this model's {}: they "
+          "were made by another",
+          kind_, static_cast<int64_t>(medium->rows.size()) / medium->count, hidden);
+    }
+    return OkStatus();
+  }
+
   void Next(int64_t hidden, PromptRow* row) {
     ++found_;
     if (medium_ == media_.size()) return;  // Check will say so
@@ -54,6 +67,8 @@ Result<std::vector<PromptRow>> PromptRows(const Prompt& prompt, const EngineImpl
   const TextConfig& text = engine.config().text;
   const MultimodalTokens& tokens = engine.config().tokens;
   SoftRows images("image", prompt.images), audios("audio", prompt.audios);
+  G3N_RETURN_IF_ERROR(images.CheckWidth(text.hidden_size));
+  G3N_RETURN_IF_ERROR(audios.CheckWidth(text.hidden_size));
   std::vector<PromptRow> rows(ids.size());
   for (size_t i = 0; i < ids.size(); ++i) {
     const int32_t id = ids[i];

@@ -1,5 +1,7 @@
 #include "runtime/sound_plan.h"
 
+#include <algorithm>
+#include <cmath>
 #include <span>
 #include <utility>
 
@@ -20,6 +22,11 @@ Result<MediumPlan> PlanSound(const MediaSource& source, double window) {
   std::span<const float> samples;
   if (source.samples != nullptr) {
     samples = *source.samples;
+    const auto odd = std::ranges::find_if_not(samples, [](float x) { return std::isfinite(x); });
+    if (odd != samples.end()) {
+      return Error(StatusCode::kInvalidArgument, "{}: expected numbers in [-1, 1], found {} at {}",
+                   SourceName(source), *odd, odd - samples.begin());
+    }
   } else {
     G3N_ASSIGN_OR_RETURN(const MediaFile file, MediaFile::Open(source));
     G3N_ASSIGN_OR_RETURN(audio, DecodeAudio(file.input()));

@@ -65,6 +65,12 @@ TEST_F(MediaPromptTest, NumbersOfTokensAndMediaMustAgree) {
   prompt = Mixed(1, 2);
   prompt.tokens[1] = 336;
   EXPECT_THAT(message(prompt), HasSubstr("token 1 has id 336, outside the vocabulary"));
+  prompt = Mixed(1, 2);
+  auto narrow = std::make_shared<SoftTokens>(*prompt.audios[0]);
+  narrow->rows.resize(narrow->rows.size() / 2);
+  prompt.audios[0] = narrow;
+  EXPECT_THAT(message(prompt), HasSubstr("audio soft tokens have 32 values each, expected this "
+                                         "model's 64"));
   EXPECT_EQ(message(Prompt({2, kImage, kImage})), "accepted");  // the placeholder's own embedding
 }
 
