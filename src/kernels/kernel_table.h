@@ -40,6 +40,7 @@ struct DepthwiseArgs {
 struct KernelTable {
   const char* name;  // "reference", "avx2", "avx512", ...
 
+  const PackedKernels* float32;   // null where `linear` is as fast
   const PackedKernels* int8;
   const PackedKernels* bfloat16;  // null where no instruction multiplies bfloat16 faster than float32
 

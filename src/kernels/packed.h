@@ -60,10 +60,11 @@ struct InputView {
   }
 };
 
-// W for one arithmetic. scales and starts are those of int8 only, one per row.
+// W for one arithmetic. scales and starts are used by int8 only, one per row.
 struct PackedMatrix {
   int64_t rows = 0, steps = 0;
   const std::byte* tiles = nullptr;
+  bool halved = false;  // float32 tiles whose values are bfloat16: 2 bytes each, in the same order
   const float* scales = nullptr;    // w[r, c] = scales[r] * q[r, c]
   const int32_t* starts = nullptr;  // -128 sum_c q[r, c]: takes back what `flip` adds
 };

@@ -38,16 +38,19 @@ class Scratch {
 const PackedKernels* KernelsOf(Arithmetic arithmetic, const KernelTable& table) {
   if (arithmetic == Arithmetic::kBFloat16) return table.bfloat16;
   if (arithmetic == Arithmetic::kInt8) return table.int8;
-  return nullptr;
+  return table.float32;
 }
 
-// Sixteen rows of W: packed as activations are, then each tile transposed in groups of 4 bytes.
+// Sixteen rows of W: packed as activations are, then each tile transposed in groups of 4 bytes, of
+// which the upper `kept` are kept: 4, or 2 where float32 values are bfloat16.
+template <int64_t kept>
 void TransposeTiles(const std::byte* rows, int64_t steps, std::byte* tiles) {
   constexpr int64_t kGroups = kStepBytes / 4;
-  for (int64_t s = 0; s < steps; ++s, rows += kTileBytes, tiles += kTileBytes) {
+  for (int64_t s = 0; s < steps; ++s, rows += kTileBytes, tiles += kTileBytes * kept / 4) {
     for (int64_t r = 0; r < kStripRows; ++r) {
       for (int64_t g = 0; g < kGroups; ++g) {
-        std::memcpy(tiles + (g * kStripRows + r) * 4, rows + (r * kGroups + g) * 4, 4);
+        std::memcpy(tiles + (g * kStripRows + r) * kept, rows + (r * kGroups + g) * 4 + 4 - kept,
+                    kept);
       }
     }
   }
@@ -71,11 +74,16 @@ Arithmetic PackedLinear::Fastest(const Ops& ops) {
 PackedLinear PackedLinear::Pack(const Matrix& w, Arithmetic arithmetic, const Ops& ops) {
   PackedLinear packed;
   packed.matrix_ = w;
+  if (KernelsOf(arithmetic, ops.kernels()) == nullptr) arithmetic = Arithmetic::kFloat32;
   const PackedKernels* kernels = KernelsOf(arithmetic, ops.kernels());
-  if (kernels == nullptr || w.rows <= 0 || w.cols <= 0 || w.cols > kMaxInt8Cols) return packed;
+  if (kernels == nullptr || w.rows <= 0 || w.cols <= 0) return packed;
+  if (arithmetic == Arithmetic::kInt8 && w.cols > kMaxInt8Cols) return packed;
 
   const int64_t padded = RoundUp(w.rows, kPanelRows), steps = CeilDiv(w.cols, kernels->step);
-  const int64_t strip_bytes = steps * kTileBytes, tile_bytes = padded / kStripRows * strip_bytes;
+  const bool halved = arithmetic == Arithmetic::kFloat32 && w.dtype == DType::kBF16;
+  const int64_t row_tile_bytes = steps * kTileBytes,
+                strip_bytes = row_tile_bytes / (halved ? 2 : 1);
+  const int64_t tile_bytes = padded / kStripRows * strip_bytes;
   auto memory = Buffer::Allocate(static_cast<size_t>(tile_bytes + padded * 8), "packed weights");
   if (!memory.ok()) return packed;
   packed.storage_ = std::make_shared<Buffer>(std::move(*memory));
@@ -84,20 +92,20 @@ PackedLinear PackedLinear::Pack(const Matrix& w, Arithmetic arithmetic, const Op
   auto* starts = reinterpret_cast<int32_t*>(scales + padded);
 
   std::vector<float> values(static_cast<size_t>(ops.pool().threads() * kStripRows * w.cols));
-  std::vector<std::byte> rows(static_cast<size_t>(ops.pool().threads() * strip_bytes));
+  std::vector<std::byte> rows(static_cast<size_t>(ops.pool().threads() * row_tile_bytes));
   ops.ForSlots(CeilDiv(w.rows, kStripRows), [&](int slot, int64_t strip) {
     const int64_t first = strip * kStripRows, count = std::min(kStripRows, w.rows - first);
     float* decoded = values.data() + slot * kStripRows * w.cols;
-    std::byte* row_tiles = rows.data() + slot * strip_bytes;
+    std::byte* row_tiles = rows.data() + slot * row_tile_bytes;
     for (int64_t i = 0; i < count; ++i) ops.Row(w, first + i, decoded + i * w.cols);
     kernels->pack(ConstView(decoded, count, w.cols), w.cols, 0, row_tiles, scales + first);
-    TransposeTiles(row_tiles, steps, tiles + strip * strip_bytes);
+    (halved ? TransposeTiles<2> : TransposeTiles<4>)(row_tiles, steps, tiles + strip * strip_bytes);
     if (kernels->flip == 0) return;
     for (int64_t i = 0; i < count; ++i)
       starts[first + i] = -kernels->flip * SumOfRow(row_tiles, steps, i);
   });
   packed.kernels_ = kernels;
-  packed.packed_ = {w.rows, steps, tiles, scales, starts};
+  packed.packed_ = {w.rows, steps, tiles, halved, scales, starts};
   packed.arithmetic_ = arithmetic;
   packed.matrix_.data = nullptr;
   return packed;

@@ -40,6 +40,8 @@ struct Int8 {
 template <class Type>
 struct TileDot : Type {
   using Sum = typename Type::Sum;
+  static constexpr int64_t kSlabSteps =
+      20;  // a panel of W, this long, is 40 KB of 48 of the first-level cache
 
   // The registers belong to the thread; releasing them spares the system saving them when it
   // switches threads.
@@ -48,9 +50,10 @@ struct TileDot : Type {
 
   // See VectorDot::Tile. Registers 0 .. 3: sums of (rows 0 .. 15 or 16 .. 31 of x) x (of the
   // panel).
-  static G3N_INLINE void Tile(const std::byte* x, const std::byte* w, int64_t strip, int64_t steps,
-                              int64_t rows, Sum* sums, const int32_t* starts) {
-    if (rows <= kStripRows) return OneStrip(x, w, strip, steps, sums, starts != nullptr);
+  static G3N_INLINE void Tile(const std::byte* x, int64_t x_strip, const std::byte* w,
+                              int64_t w_strip, int64_t steps, int64_t rows, Sum* sums,
+                              const int32_t* starts) {
+    if (rows <= kStripRows) return OneStrip(x, w, w_strip, steps, sums, starts != nullptr);
     Sum* below = sums + kStripRows * kPanelRows;
     if (starts != nullptr) {
       _tile_zero(0);
@@ -65,9 +68,9 @@ struct TileDot : Type {
     }
     for (int64_t s = 0; s < steps; ++s, x += kTileBytes, w += kTileBytes) {
       _tile_loadd(4, x, kStepBytes);
-      _tile_loadd(6, w, kStepBytes);
-      _tile_loadd(7, w + strip, kStepBytes);
-      _tile_loadd(5, x + strip, kStepBytes);
+      _tile_stream_loadd(6, w, kStepBytes);
+      _tile_stream_loadd(7, w + w_strip, kStepBytes);
+      _tile_loadd(5, x + x_strip, kStepBytes);
       G3N_DOT(0, 4, 6);
       G3N_DOT(1, 4, 7);
       G3N_DOT(2, 5, 6);
@@ -80,7 +83,7 @@ struct TileDot : Type {
   }
 
  private:
-  static G3N_INLINE void OneStrip(const std::byte* x, const std::byte* w, int64_t strip,
+  static G3N_INLINE void OneStrip(const std::byte* x, const std::byte* w, int64_t w_strip,
                                   int64_t steps, Sum* sums, bool first) {
     if (first) {
       _tile_zero(0);
@@ -91,8 +94,8 @@ struct TileDot : Type {
     }
     for (int64_t s = 0; s < steps; ++s, x += kTileBytes, w += kTileBytes) {
       _tile_loadd(4, x, kStepBytes);
-      _tile_loadd(6, w, kStepBytes);
-      _tile_loadd(7, w + strip, kStepBytes);
+      _tile_stream_loadd(6, w, kStepBytes);
+      _tile_stream_loadd(7, w + w_strip, kStepBytes);
       G3N_DOT(0, 4, 6);
       G3N_DOT(1, 4, 7);
     }

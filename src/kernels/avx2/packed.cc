@@ -24,7 +24,7 @@ struct Int8 {
     return {_mm256_cvtepu32_epi64(_mm_loadu_si128(p)),
             _mm256_cvtepu32_epi64(_mm_loadu_si128(p + 1))};
   }
-  static G3N_INLINE void Finish(Acc acc, int32_t* sums) {
+  static G3N_INLINE void Finish(Acc acc, int32_t* sums, bool) {
     const __m256i pairs = _mm256_hadd_epi32(acc.low, acc.high);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums), _mm256_permute4x64_epi64(pairs, 0xd8));
   }

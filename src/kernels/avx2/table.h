@@ -5,7 +5,7 @@
 
 namespace gemma3n::avx2 {
 extern const KernelTable kTable;
-extern const PackedKernels kInt8;
+extern const PackedKernels kFloat32, kInt8;
 }  // namespace gemma3n::avx2
 
 // AVX2 and AVX-VNNI.

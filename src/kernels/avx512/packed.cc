@@ -24,7 +24,7 @@ struct Int8 {
     return {_mm512_cvtepu32_epi64(_mm256_loadu_si256(p)),
             _mm512_cvtepu32_epi64(_mm256_loadu_si256(p + 1))};
   }
-  static G3N_INLINE void Finish(Acc acc, int32_t* sums) {
+  static G3N_INLINE void Finish(Acc acc, int32_t* sums, bool) {
     const __m512i even =
         _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
     const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));

@@ -8,12 +8,12 @@
 namespace gemma3n {
 
 constinit const KernelTable avx512::kTable =
-    simd::MakeTable<avx512::Simd>("avx512", &avx512::kInt8, nullptr);
+    simd::MakeTable<avx512::Simd>("avx512", &avx512::kFloat32, &avx512::kInt8, nullptr);
 constinit const KernelTable avx512vnni::kTable =
-    simd::MakeTable<avx512::Simd>("avx512vnni", &avx512vnni::kInt8, nullptr);
-constinit const KernelTable avx512bf16::kTable =
-    simd::MakeTable<avx512::Simd>("avx512bf16", &avx512vnni::kInt8, &avx512bf16::kBFloat16);
+    simd::MakeTable<avx512::Simd>("avx512vnni", &avx512::kFloat32, &avx512vnni::kInt8, nullptr);
+constinit const KernelTable avx512bf16::kTable = simd::MakeTable<avx512::Simd>(
+    "avx512bf16", &avx512::kFloat32, &avx512vnni::kInt8, &avx512bf16::kBFloat16);
 constinit const KernelTable amx::kTable =
-    simd::MakeTable<avx512::Simd>("amx", &amx::kInt8, &amx::kBFloat16);
+    simd::MakeTable<avx512::Simd>("amx", &avx512::kFloat32, &amx::kInt8, &amx::kBFloat16);
 
 }  // namespace gemma3n

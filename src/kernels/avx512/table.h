@@ -5,7 +5,7 @@
 
 namespace gemma3n::avx512 {
 extern const KernelTable kTable;
-extern const PackedKernels kInt8;
+extern const PackedKernels kFloat32, kInt8;
 }  // namespace gemma3n::avx512
 
 // The sets that add dot products to AVX-512, each to those before it. Their float32 code is that of

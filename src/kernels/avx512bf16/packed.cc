@@ -19,7 +19,7 @@ struct BFloat16 {
   static G3N_INLINE Acc Start(const float* sums, const int32_t* starts) {
     return starts == nullptr ? _mm512_loadu_ps(sums) : _mm512_setzero_ps();
   }
-  static G3N_INLINE void Finish(Acc acc, float* sums) { _mm512_storeu_ps(sums, acc); }
+  static G3N_INLINE void Finish(Acc acc, float* sums, bool) { _mm512_storeu_ps(sums, acc); }
   static G3N_INLINE W Weights(const std::byte* p) { return _mm512_loadu_si512(p); }
   static G3N_INLINE __m512i Group(const std::byte* p) {
     return _mm512_broadcastd_epi32(_mm_loadu_si32(p));

@@ -20,7 +20,7 @@ struct Int8 {
   static G3N_INLINE Acc Start(const int32_t* sums, const int32_t* starts) {
     return _mm512_loadu_si512(starts == nullptr ? sums : starts);
   }
-  static G3N_INLINE void Finish(Acc acc, int32_t* sums) { _mm512_storeu_si512(sums, acc); }
+  static G3N_INLINE void Finish(Acc acc, int32_t* sums, bool) { _mm512_storeu_si512(sums, acc); }
   static G3N_INLINE W Weights(const std::byte* p) { return _mm512_loadu_si512(p); }
   static G3N_INLINE __m512i Group(const std::byte* p) {
     return _mm512_broadcastd_epi32(_mm_loadu_si32(p));

@@ -20,7 +20,7 @@ struct Int8 {
   static G3N_INLINE Acc Start(const int32_t* sums, const int32_t* starts) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(starts == nullptr ? sums : starts));
   }
-  static G3N_INLINE void Finish(Acc acc, int32_t* sums) {
+  static G3N_INLINE void Finish(Acc acc, int32_t* sums, bool) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums), acc);
   }
   static G3N_INLINE W Weights(const std::byte* p) {

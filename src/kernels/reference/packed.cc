@@ -54,14 +54,15 @@ template <class Group>
 struct ScalarDot {
   using Sum = typename Group::Sum;
   static constexpr bool kInteger = Group::kValues == 4;
+  static constexpr int64_t kSlabSteps = 8;
   static void Begin() {}
   static void End() {}
-  static void Tile(const std::byte* x, const std::byte* w, int64_t strip, int64_t steps,
-                   int64_t rows, Sum* sums, const int32_t* starts) {
+  static void Tile(const std::byte* x, int64_t x_strip, const std::byte* w, int64_t w_strip,
+                   int64_t steps, int64_t rows, Sum* sums, const int32_t* starts) {
     for (int64_t t = 0; t < rows; ++t) {
-      const std::byte* row = x + t / kStripRows * strip + t % kStripRows * kStepBytes;
+      const std::byte* row = x + t / kStripRows * x_strip + t % kStripRows * kStepBytes;
       for (int64_t r = 0; r < kPanelRows; ++r) {
-        const std::byte* column = w + r / kStripRows * strip + r % kStripRows * 4;
+        const std::byte* column = w + r / kStripRows * w_strip + r % kStripRows * 4;
         Sum& sum = sums[t * kPanelRows + r];
         if (starts != nullptr) sum = 0;
         for (int64_t s = 0; s < steps; ++s) {

@@ -8,8 +8,9 @@
 
 namespace gemma3n::simd {
 
-inline constexpr int64_t kSlabSteps =
-    8;  // a panel of W and 32 rows of x, this long, fit the first-level cache
+inline constexpr int64_t kTileSums = kPanelRows * kPanelRows;
+inline constexpr int64_t kGroupPanels = 8;          // whose sums are 32 KB of stack
+inline constexpr int64_t kGroupBytes = 384 * 1024;  // of W in the second-level cache
 inline constexpr int64_t kRunSteps = 8;  // packed in one go: 16 rows x 8 steps are 8 KB of tiles
 
 // n values at p, and zeros up to a whole vector.
@@ -45,6 +46,25 @@ template <class L>
 G3N_INLINE void Blank(std::byte* dst) {
   for (int64_t i = 0; i < 16; i += L::kLanes)
     L::Store(reinterpret_cast<float*>(dst) + i, L::Zero());
+}
+
+template <class L, typename T>
+G3N_INLINE void PackFloat32Rows(const T* x, int64_t stride, int64_t rows, int64_t cols,
+                                std::byte* tiles) {
+  ForSteps(
+      x, stride, rows, cols, 16, tiles,
+      [](const T* src, int64_t n, int64_t, std::byte* dst) G3N_LAMBDA {
+        auto* out = reinterpret_cast<float*>(dst);
+        for (int64_t i = 0; i < 16; i += L::kLanes) L::Store(out + i, LoadSome<L>(src + i, n - i));
+      },
+      [](std::byte* dst) G3N_LAMBDA { Blank<L>(dst); });
+}
+
+template <class L>
+void PackFloat32(const InputView& x, int64_t cols, uint8_t, std::byte* tiles, float*) {
+  if (x.f32.data != nullptr)
+    return PackFloat32Rows<L>(x.f32.data, x.f32.stride, x.f32.rows, cols, tiles);
+  PackFloat32Rows<L>(x.bf16.data, x.bf16.stride, x.bf16.rows, cols, tiles);
 }
 
 template <class L, typename T>
@@ -115,40 +135,90 @@ G3N_INLINE void StorePanel(const OutputView& y, int64_t t, int64_t r, int64_t n,
   }
 }
 
-// A panel of W against all rows of x, slab after slab of columns: the panel's slab stays in the
-// first-level cache while x passes by from the second. The sums wait in `sums`, exact, so a row's
-// result does not depend on its company.
+// Rows [t, t + count) of y from r to end: sums holds 32 x 32 of them per panel.
 template <class L, class D>
-void Multiply(const PackedMatrix& w, int64_t begin, int64_t end, const PackedRows& x,
-              const OutputView& y) {
-  using Sum = typename D::Sum;
-  alignas(64) Sum sums[kBlockRows * kPanelRows];
-  const int64_t strip = w.steps * kTileBytes;
-  D::Begin();
-  for (int64_t r = begin; r < end; r += kPanelRows) {
-    const std::byte* panel = w.tiles + r / kStripRows * strip;
-    for (int64_t s = 0; s < w.steps; s += kSlabSteps) {
-      const int64_t steps = Min(kSlabSteps, w.steps - s);
-      for (int64_t t = 0; t < x.rows; t += 2 * kStripRows) {
-        D::Tile(x.tiles + t / kStripRows * strip + s * kTileBytes, panel + s * kTileBytes, strip,
-                steps, Min(2 * kStripRows, x.rows - t), sums + t * kPanelRows,
-                s == 0 ? w.starts + r : nullptr);
-      }
-    }
-    const int64_t n = Min(kPanelRows, end - r);
-    for (int64_t t = 0; t < x.rows; ++t) {
-      const Sum* row = sums + t * kPanelRows;
+G3N_INLINE void StoreSums(const PackedMatrix& w, const PackedRows& x, const typename D::Sum* sums,
+                          int64_t t, int64_t count, int64_t r, int64_t end, const OutputView& y) {
+  for (int64_t i = 0; i < count; ++i) {
+    const auto* row = sums + i * kPanelRows;
+    for (int64_t p = r; p < end; p += kPanelRows, row += kTileSums) {
+      const int64_t n = Min(kPanelRows, end - p);
       if constexpr (D::kInteger) {
-        const auto scale = L::Set1(x.scales[t]);
-        StorePanel<L>(y, t, r, n, [&](int64_t i) G3N_LAMBDA {
-          return L::Mul(L::Mul(L::ToFloat(row + i), scale), L::Load(w.scales + r + i));
+        const auto scale = L::Set1(x.scales[t + i]);
+        StorePanel<L>(y, t + i, p, n, [&](int64_t j) G3N_LAMBDA {
+          return L::Mul(L::Mul(L::ToFloat(row + j), scale), L::Load(w.scales + p + j));
         });
       } else {
-        StorePanel<L>(y, t, r, n, [&](int64_t i) G3N_LAMBDA { return L::Load(row + i); });
+        StorePanel<L>(y, t + i, p, n, [&](int64_t j) G3N_LAMBDA { return L::Load(row + j); });
       }
     }
   }
+}
+
+// A group of panels of W stays in the second-level cache while x passes by, 32 rows at a time; a
+// slab of these rows' columns stays in the first. So every row of y is written some hundred columns
+// at a time. The sums wait in `sums`, exact, from slab to slab: a row's result does not depend on
+// its company.
+template <class L, class D>
+void Multiply(const PackedMatrix& w, int64_t begin, int64_t end, const PackedRows& x,
+              const OutputView& y) {
+  alignas(64) typename D::Sum sums[kGroupPanels * kTileSums];
+  const int64_t strip = w.steps * kTileBytes, slabs = (w.steps + D::kSlabSteps - 1) / D::kSlabSteps;
+  const int64_t fit = kGroupBytes / (2 * strip);
+  const int64_t group = kPanelRows * (fit < 1 ? 1 : Min(fit, kGroupPanels));
+  D::Begin();
+  for (int64_t first = begin; first < end; first += group) {
+    const int64_t stop = Min(first + group, end);
+    for (int64_t t = 0; t < x.rows; t += kPanelRows) {
+      const int64_t count = Min(kPanelRows, x.rows - t);
+      for (int64_t slab = 0; slab < slabs; ++slab) {
+        const int64_t s = w.steps * slab / slabs, steps = w.steps * (slab + 1) / slabs - s;
+        const std::byte* rows = x.tiles + t / kStripRows * strip + s * kTileBytes;
+        for (int64_t r = first; r < stop; r += kPanelRows) {
+          D::Tile(rows, strip, w.tiles + r / kStripRows * strip + s * kTileBytes, strip, steps,
+                  count, sums + (r - first) / kPanelRows * kTileSums,
+                  slab == 0 ? w.starts + r : nullptr);
+        }
+      }
+      StoreSums<L, D>(w, x, sums, t, count, first, stop, y);
+    }
+  }
   D::End();
+}
+
+// float32, whose arithmetic takes far longer than its data: each panel's slab of 256 columns is
+// brought to the second-level cache once, widened if W is halved, and meets all rows of x. A slab
+// is summed by itself and then added, which keeps rounding errors from growing with the columns.
+template <class L, class D>
+void MultiplyFloat32(const PackedMatrix& w, int64_t begin, int64_t end, const PackedRows& x,
+                     const OutputView& y) {
+  constexpr int64_t kSlabSteps = 16;  // 256 columns
+  alignas(64) float sums[kBlockRows * kPanelRows];
+  alignas(64) float panel[2 * kSlabSteps * kTileBytes / 4];
+  const int64_t strip = w.steps * kTileBytes, tile = w.halved ? kTileBytes / 2 : kTileBytes;
+  for (int64_t r = begin; r < end; r += kPanelRows) {
+    for (int64_t s = 0; s < w.steps; s += kSlabSteps) {
+      const int64_t steps = Min(kSlabSteps, w.steps - s);
+      for (int64_t half = 0; half < 2; ++half) {
+        const std::byte* src = w.tiles + ((r / kStripRows + half) * w.steps + s) * tile;
+        float* dst = panel + half * kSlabSteps * kTileBytes / 4;
+        for (int64_t i = 0; i < steps * kTileBytes / 4; i += L::kLanes) {
+          L::Store(dst + i, w.halved ? L::Load(reinterpret_cast<const uint16_t*>(src) + i)
+                                     : L::Load(reinterpret_cast<const float*>(src) + i));
+        }
+      }
+      for (int64_t t = 0; t < x.rows; t += kPanelRows) {
+        D::Tile(x.tiles + t / kStripRows * strip + s * kTileBytes, strip,
+                reinterpret_cast<const std::byte*>(panel), kSlabSteps * kTileBytes, steps,
+                Min(kPanelRows, x.rows - t), sums + t * kPanelRows,
+                s == 0 ? w.starts + r : nullptr);
+      }
+    }
+    for (int64_t t = 0; t < x.rows; ++t) {
+      StorePanel<L>(y, t, r, Min(kPanelRows, end - r),
+                    [&](int64_t j) G3N_LAMBDA { return L::Load(sums + t * kPanelRows + j); });
+    }
+  }
 }
 
 }  // namespace gemma3n::simd

@@ -7,24 +7,26 @@
 
 namespace gemma3n::simd {
 
-// V: Sum, Acc, kRows, kVectors, kLanes; Start(sums, starts or null) .. Finish(acc, sums); and a
-// vector of kLanes rows of W, loaded by Weights(), times a broadcast group, Group(): Dot().
-// kVectors * kLanes divides kPanelRows.
+// V: Sum, Acc, kRows, kVectors, kLanes; Start(sums, starts or null) .. Finish(acc, sums, whether
+// starts were given); and a vector of kLanes rows of W, loaded by Weights(), times a broadcast
+// group, Group(): Dot(). kVectors * kLanes divides kPanelRows.
 template <class V>
 struct VectorDot {
   using Sum = typename V::Sum;
   static constexpr bool kInteger = V::kInteger;
+  static constexpr int64_t kSlabSteps =
+      8;  // a panel of W, this long, is 16 KB of the first-level cache
   static void Begin() {}
   static void End() {}
 
   // sums[i, j] = starts[j] + x[i] . w[j], or sums[i, j] += x[i] . w[j] where starts is null.
-  // sums: [rows, kPanelRows]; strip: bytes from 16 rows to the next 16, of x and of W
-  static void Tile(const std::byte* x, const std::byte* w, int64_t strip, int64_t steps,
-                   int64_t rows, Sum* sums, const int32_t* starts) {
+  // sums: [rows, kPanelRows]; x_strip, w_strip: bytes from 16 rows to the next 16
+  static void Tile(const std::byte* x, int64_t x_strip, const std::byte* w, int64_t w_strip,
+                   int64_t steps, int64_t rows, Sum* sums, const int32_t* starts) {
     for (int64_t t = 0; t < rows; t += V::kRows) {
-      const std::byte* row = x + t / kStripRows * strip + t % kStripRows * kStepBytes;
+      const std::byte* row = x + t / kStripRows * x_strip + t % kStripRows * kStepBytes;
       for (int64_t j = 0; j < kPanelRows; j += V::kVectors * V::kLanes) {
-        Block(row, w + j / kStripRows * strip + j % kStripRows * 4, strip, steps,
+        Block(row, w + j / kStripRows * w_strip + j % kStripRows * 4, w_strip, steps,
               sums + t * kPanelRows + j, starts == nullptr ? nullptr : starts + j);
       }
     }
@@ -62,8 +64,9 @@ struct VectorDot {
     G3N_UNROLL
     for (int i = 0; i < V::kRows; ++i) {
       G3N_UNROLL
-      for (int j = 0; j < V::kVectors; ++j)
-        V::Finish(acc[i][j], sums + i * kPanelRows + j * V::kLanes);
+      for (int j = 0; j < V::kVectors; ++j) {
+        V::Finish(acc[i][j], sums + i * kPanelRows + j * V::kLanes, starts != nullptr);
+      }
     }
   }
 };

@@ -18,10 +18,11 @@ constexpr void FillDType(KernelTable& table) {
 }
 
 template <class S>
-constexpr KernelTable MakeTable(const char* name, const PackedKernels* int8,
-                                const PackedKernels* bfloat16) {
+constexpr KernelTable MakeTable(const char* name, const PackedKernels* float32,
+                                const PackedKernels* int8, const PackedKernels* bfloat16) {
   KernelTable table = {};
   table.name = name;
+  table.float32 = float32;
   table.int8 = int8;
   table.bfloat16 = bfloat16;
   FillDType<S, DType::kF32>(table);

@@ -50,6 +50,21 @@ std::vector<float> ExpectInt8(const std::vector<float>& w, const std::vector<flo
   return y;
 }
 
+void ExpectFloat32(const std::vector<float>& w, const std::vector<float>& x, const float* y,
+                   int64_t tokens, int64_t rows, int64_t cols) {
+  for (int64_t t = 0; t < tokens; ++t) {
+    for (int64_t r = 0; r < rows; ++r) {
+      double expected = 0, magnitude = 0;
+      for (int64_t c = 0; c < cols; ++c) {
+        const double product = double{w[r * cols + c]} * x[t * cols + c];
+        expected += product, magnitude += std::fabs(product);
+      }
+      ASSERT_NEAR(y[t * rows + r], expected, 4e-7 * magnitude)
+          << t << ", " << r << ": " << cols << " columns";
+    }
+  }
+}
+
 // Every y[t, r] is within what rounding a sum of `cols` float32 products may cost, wherever it is
 // rounded.
 void ExpectBFloat16(const std::vector<float>& w, const std::vector<float>& x, const float* y,
@@ -97,6 +112,8 @@ class Packed : public testing::TestWithParam<Param> {
           << tokens << " x " << rows << " x " << cols;
     } else if (arithmetic() == Arithmetic::kBFloat16) {
       ExpectBFloat16(w, x, y.data(), tokens, rows, cols);
+    } else if (packed.packed()) {
+      ExpectFloat32(w, x, y.data(), tokens, rows, cols);
     } else {
       std::vector<float> expected(tokens * rows);
       ops_.Linear(MatrixOf(w, rows, cols), ConstView(x.data(), tokens, cols),
