@@ -1,5 +1,5 @@
 // How long y = W x takes for many rows, in each arithmetic: linear_bench ROWS IN OUT THREADS
-// [REPEATS]. Prints for each the least and the median time; tools/bench/compare_linear.py runs it
+// [REPEATS]. Prints for each the least and the median time; bench/linear_compare.py runs it
 // beside PyTorch.
 #include <algorithm>
 #include <cstdio>
