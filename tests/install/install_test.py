@@ -1,8 +1,9 @@
-"""The installed library as a user finds it: find_package and pkg-config, both examples, headers that stand alone."""
+"""The installed library as a user finds it: find_package and pkg-config, the examples, headers that stand alone."""
 import os
 import pathlib
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,9 @@ sys.path.insert(0, str(SOURCE / 'tests' / 'cli'))
 import support  # noqa: E402
 
 QUESTION = 'the other'
+# One white pixel. The test's checkpoint has no towers: a picture is read, and then refused.
+BMP = b'BM' + struct.pack('<IHHIIiiHHIIiiII', 58, 0, 0, 54, 40, 1, 1, 1, 24, 0, 4, 0, 0, 0, 0) + b'\xff\xff\xff\0'
+BLIND = b'expected a picture tower'
 
 
 def run(*args, code=0, **kwargs):
@@ -33,6 +37,8 @@ class InstallTest(unittest.TestCase):
         cls.prefix = cls.folder / 'moved'  # an install tree can be moved
         first.rename(cls.prefix)
         cls.model = support.make_checkpoint(cls.folder / 'model')
+        cls.picture = cls.folder / 'picture.png'  # a picture's kind is found by its content
+        cls.picture.write_bytes(BMP)
         cls.want = run(cls.prefix / 'bin' / 'gemma3n', 'run', '--model', cls.model, '--prompt', QUESTION, '--temperature', 0,
                        '--max-tokens', 64).stdout
 
@@ -43,8 +49,20 @@ class InstallTest(unittest.TestCase):
         run('cmake', '--build', build)
         return build
 
+    def check_ask(self, program):
+        """The example that asks about media, as far as a checkpoint without towers goes."""
+        self.assertEqual(run(program, self.model, QUESTION).stdout, self.want)
+        self.assertIn(BLIND, run(program, self.model, QUESTION, self.picture, code=1).stderr)
+        for files in ([self.folder / 'none.png'], [self.picture, self.folder / 'none.wav']):
+            done = run(program, self.model, QUESTION, *files, code=1)
+            self.assertEqual(done.stdout, b'')
+            self.assertTrue(done.stderr.startswith(b'ask: '), done.stderr)
+        run(program, code=2)
+
     def test_cpp_example(self):
-        program = self.build_example('cpp') / 'chat'
+        build = self.build_example('cpp')
+        self.check_ask(build / 'ask')
+        program = build / 'chat'
         done = run(program, self.model, QUESTION, QUESTION)
         self.assertTrue(done.stdout.startswith(self.want))
         self.assertEqual(done.stderr.count(b'prompt tokens'), 2)
@@ -52,27 +70,44 @@ class InstallTest(unittest.TestCase):
         run(program, code=2)
 
     def test_c_example(self):
-        program = self.build_example('c') / 'answer'
+        build = self.build_example('c')
+        self.check_ask(build / 'ask')
+        program = build / 'answer'
         done = run(program, self.model, QUESTION)
         self.assertEqual(done.stdout, self.want)
         self.assertIn(b'answered, ended by', done.stderr)
         self.assertIn(b'answer: /nowhere: no such file', run(program, '/nowhere', 'x', code=1).stderr)
         run(program, code=2)
 
-    def test_readme_program(self):
-        """README.md's C++ program builds with README.md's CMake lines, and answers."""
-        text = (SOURCE / 'README.md').read_text()
-        cmake, program = (re.search(f'^```{language}\n(.*?)^```', text, flags=re.M | re.S).group(1) for language in ('cmake', 'cpp'))
-        project = self.folder / 'readme'
+    def build_page(self, page, languages):
+        """The programs of a page, one for each language, built with README.md's CMake lines, in a folder with what they name."""
+        def block(text, language):
+            return re.search(f'^```{language}\n(.*?)^```', text, flags=re.M | re.S).group(1)
+        package, link = block((SOURCE / 'README.md').read_text(), 'cmake').splitlines()
+        project = self.folder / page.replace('/', '-')
         project.mkdir()
-        (project / 'app.cc').write_text(program)
-        package, link = cmake.splitlines()
-        (project / 'CMakeLists.txt').write_text(f'cmake_minimum_required(VERSION 3.25)\nproject(app LANGUAGES CXX)\n{package}\n'
-                                                f'add_executable(app app.cc)\n{link}\n')
+        lines = ['cmake_minimum_required(VERSION 3.25)', 'project(app LANGUAGES C CXX)', package]
+        for language in languages:
+            source = f'{language}-app.{language}'
+            (project / source).write_text(block((SOURCE / page).read_text(), language))
+            lines += [f'add_executable({language}-app {source})', link.replace('(app ', f'({language}-app ')]
+        (project / 'CMakeLists.txt').write_text('\n'.join(lines) + '\n')
         run('cmake', '-G', 'Ninja', '-S', project, '-B', project / 'build', f'-DCMAKE_PREFIX_PATH={self.prefix}')
         run('cmake', '--build', project / 'build')
         (project / 'gemma-3n-E2B-it').symlink_to(self.model)
-        self.assertNotEqual(run(project / 'build' / 'app', cwd=project).stdout, b'')
+        (project / self.picture.name).symlink_to(self.picture)
+        return project
+
+    def test_readme_program(self):
+        """README.md's C++ program builds with README.md's CMake lines, and answers."""
+        project = self.build_page('README.md', ['cpp'])
+        self.assertNotEqual(run(project / 'build' / 'cpp-app', cwd=project).stdout, b'')
+
+    def test_library_page(self):
+        """The programs of docs/LIBRARY.md build, load the model, and read the picture."""
+        project = self.build_page('docs/LIBRARY.md', ['cpp', 'c'])
+        for language in ('cpp', 'c'):
+            self.assertIn(BLIND, run(project / 'build' / f'{language}-app', cwd=project, code=1).stderr)
 
     def test_c_only_project_is_told(self):
         project = self.folder / 'c-only'
