@@ -29,7 +29,7 @@ PLAN = [
     Phase("words", 400, {"text": 16, "audio": 12}, 1.0, 1.0, slots=40),
     Phase("pictures", 900, {"text": 10, "audio": 6, "image": 6, "both": 4, "video": 3}, 1.0, 0.75, slots=40, crop=True),
     Phase("full", 560, {"text": 8, "audio": 4, "image": 5, "both": 3, "video": 2}, 0.75, 0.03),
-    Phase("again", 560, {"text": 8, "audio": 4, "image": 6, "both": 4, "video": 2}, 0.5, 0.02),
+    Phase("again", 420, {"text": 8, "audio": 4, "image": 6, "both": 4, "video": 2}, 0.5, 0.02),
 ]
 TOKENS = 2600  # of a micro-batch, about
 
