@@ -2,7 +2,7 @@
 """The picture tower beside transformers and timm, alternating, medians: vision_compare.py MODEL_DIR --bench PROGRAM
 
     ref/bin/python bench/vision_compare.py DIR --make       a full-size tower with random weights, 600 MB, as DIR
-    ref/bin/python bench/vision_compare.py DIR --bench build/bench/bin/vision_bench --sizes 256 768
+    ref/bin/python bench/vision_compare.py DIR --bench build/bench/bin/vision_encode --sizes 256 768
 
 Needs torch, transformers, timm, safetensors. Every way gets the same number of threads and the same noise of a picture; "cosine" and
 "error" (rms of the difference over rms) compare soft tokens with transformers in float32.

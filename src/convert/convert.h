@@ -62,4 +62,11 @@ Result<ConvertReport> WriteGguf(const Checkpoint& checkpoint, const Tokenizer* t
 Result<ConvertReport> WriteHub(const Checkpoint& checkpoint, const ModelSize& size,
                                const std::string& directory, const ConvertOptions& options = {});
 
+// Writes a hub checkpoint's picture tower and embedders as the GGUF file that llama.cpp takes
+// beside a language model's ("mmproj"), and the sound tower, which llama.cpp leaves alone. `type`:
+// kF32, kF16, kBF16, or kQ8_0 for plain matrices with convolutions in F16. Errors: kInvalidArgument
+// (another type), kNotFound (no towers), else as above.
+Result<ConvertReport> WriteMmproj(const Checkpoint& checkpoint, GgufType type,
+                                  const std::string& path, const ConvertOptions& options = {});
+
 }  // namespace gemma3n

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "model/mmproj.h"
 
 namespace gemma3n {
 namespace {
@@ -145,6 +146,29 @@ Result<Checkpoint> Checkpoint::Open(const std::string& path) {
   return checkpoint;
 }
 
+Result<Checkpoint> Checkpoint::OpenMmproj(const std::string& path) {
+  Checkpoint checkpoint;
+  checkpoint.path_ = path;
+  checkpoint.mmproj_ = true;
+  G3N_ASSIGN_OR_RETURN(GgufFile file, GgufFile::Open(path));
+  checkpoint.gguf_ = std::make_unique<GgufFile>(std::move(file));
+  G3N_ASSIGN_OR_RETURN(checkpoint.config_, ParseMmprojConfig(*checkpoint.gguf_));
+  for (const auto& [own_name, stored] : checkpoint.gguf_->tensors()) {
+    const std::string name = HubNameOfMmproj(own_name).value_or(own_name);
+    StoredTensor tensor = stored;
+    if (IsChannelVector(name)) tensor.shape = {tensor.elements()};
+    checkpoint.tensors_.emplace(name, std::move(tensor));
+  }
+  for (const auto& [own_name, type] : checkpoint.gguf_->unknown_types()) {
+    checkpoint.unknown_types_.emplace(HubNameOfMmproj(own_name).value_or(own_name), type);
+  }
+  return checkpoint;
+}
+
+std::optional<std::string> Checkpoint::OwnName(const std::string& hub_name) const {
+  return mmproj_ ? MmprojTensorName(hub_name) : GgufTensorName(hub_name);
+}
+
 std::vector<std::string> Checkpoint::skipped() const {
   std::vector<std::string> names;
   for (size_t i = 0; hub_ != nullptr && i < hub_->files().size(); ++i) {
@@ -163,7 +187,7 @@ uint64_t Checkpoint::file_bytes() const {
 
 std::string Checkpoint::Where(const std::string& name) const {
   if (gguf_ != nullptr) {
-    const auto own_name = GgufTensorName(name);
+    const auto own_name = OwnName(name);
     return fmt::format("{}: tensor {}", path_, own_name ? *own_name : name);
   }
   for (const SafetensorsFile& file : hub_->files()) {

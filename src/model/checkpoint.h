@@ -22,6 +22,10 @@ class Checkpoint {
   // Errors name the path.
   static Result<Checkpoint> Open(const std::string& path);
 
+  // A GGUF file of the towers and embedders that goes beside a language model's (llama.cpp's mmproj), under the
+  // hub's names. Errors: as above, and kUnsupported for another model's.
+  static Result<Checkpoint> OpenMmproj(const std::string& path);
+
   const std::string& path() const { return path_; }
   bool is_gguf() const { return gguf_ != nullptr; }
   const GgufFile* gguf() const { return gguf_.get(); }
@@ -50,12 +54,15 @@ class Checkpoint {
   Checkpoint() = default;
   Status OpenHub(const std::string& directory);
   Status OpenGguf(const std::string& path);
+  // The name that the file has for a tensor, if it is one of the format's.
+  std::optional<std::string> OwnName(const std::string& hub_name) const;
   // "file: tensor name", both as on disk.
   std::string Where(const std::string& name) const;
 
   std::string path_;
   ModelConfig config_;
   std::unique_ptr<GgufFile> gguf_;
+  bool mmproj_ = false;
   std::unique_ptr<SafetensorsCheckpoint> hub_;
   std::map<std::string, StoredTensor> tensors_;
   std::map<std::string, uint32_t> unknown_types_;

@@ -108,5 +108,74 @@ TEST_F(VisionGolden, EveryStageAt256WithManyThreads) {
 TEST_F(VisionGolden, EveryStageAt512) { ExpectMatches(512, *Take(ChooseKernels()), 2); }
 TEST_F(VisionGolden, EveryStageAt768) { ExpectMatches(768, *Take(ChooseKernels()), 2); }
 
+// Rounded factors: their error is the arithmetic's, not a slip's, which would be of the size of the
+// values.
+TEST_F(VisionGolden, RoundedArithmeticStaysClose) {
+  const SafetensorsFile file =
+      Take(SafetensorsFile::Open(FixtureDirectory("vision_tower") + "/expected.safetensors"));
+  const Values expected = ReadValues(file.tensors().at("256.soft"));
+  ThreadPool pool(2);
+  const Ops ops(*Take(ChooseKernels()), pool);
+  for (const auto& [arithmetic, most] :
+       {std::pair(Arithmetic::kBFloat16, 0.05), std::pair(Arithmetic::kInt8, 0.15)}) {
+    const VisionTower tower = Take(VisionTower::Bind(*checkpoint_, arithmetic, ops));
+    std::vector<float> out(expected.data.size());
+    Check(tower.Encode(Picture(256), 256, {out.data(), 256, kHidden}, ops));
+    double square = 0, off = 0;
+    for (size_t i = 0; i < out.size(); ++i) {
+      square += static_cast<double>(expected.data[i]) * expected.data[i];
+      off += std::pow(static_cast<double>(out[i]) - expected.data[i], 2);
+    }
+    EXPECT_LT(std::sqrt(off / square), most);
+  }
+}
+
+TEST_F(VisionGolden, OtherPicturesAreRefusedInASentence) {
+  ThreadPool pool(1);
+  const Ops ops(*Take(ChooseKernels()), pool);
+  const VisionTower tower = Take(VisionTower::Bind(*checkpoint_, Arithmetic::kFloat32, ops));
+  std::vector<float> out(static_cast<size_t>(256 * kHidden));
+  const View soft(out.data(), 256, kHidden);
+  const Status size = tower.Encode(Picture(224), 224, soft, ops);
+  EXPECT_EQ(size.code(), StatusCode::kInvalidArgument);
+  EXPECT_NE(size.message().find("found 224"), std::string::npos) << size.message();
+  const Status bytes = tower.Encode(Picture(256), 512, soft, ops);
+  EXPECT_EQ(bytes.code(), StatusCode::kInvalidArgument);
+}
+
+// A checkpoint with one tensor missing or of another shape: the message names file and tensor.
+TEST_F(VisionGolden, AWrongTensorIsNamed) {
+  std::ifstream in(FixtureDirectory("vision_tower") + "/shapes.json");
+  const auto shapes = nlohmann::json::parse(in).get<testing::TensorShapes>();
+  const std::string p = "model.vision_tower.timm_model.";
+  ThreadPool pool(1);
+  const Ops ops(*Take(ChooseKernels()), pool);
+  const auto bind = [&](const std::string& name, const std::vector<int64_t>* shape) {
+    testing::TensorShapes changed = shapes;
+    changed.erase(name);
+    if (shape != nullptr) changed[name] = *shape;
+    testing::TempDir dir;
+    testing::WriteHashedCheckpoint(
+        dir, testing::TinyModel{.hidden = kHidden, .multimodal = true}.Config().dump(), changed);
+    const Checkpoint checkpoint = Take(Checkpoint::Open(dir.path()));
+    return VisionTower::Bind(checkpoint, Arithmetic::kFloat32, ops).status();
+  };
+  for (const std::string& name : {p + "conv_stem.conv.weight", p + "blocks.0.1.bn1.weight",
+                                  p + "blocks.2.8.pw_exp.conv.weight",
+                                  p + "blocks.3.38.layer_scale.gamma", p + "msfa.norm.weight"}) {
+    const Status missing = bind(name, nullptr);
+    EXPECT_EQ(missing.code(), StatusCode::kNotFound) << name;
+    const std::string below = name.substr(std::string("model.").size());
+    EXPECT_NE(missing.message().find(below), std::string::npos) << missing.message();
+  }
+  const std::vector<int64_t> narrow = {96, 23, 1, 1};
+  const Status shape = bind(p + "blocks.1.1.pw_exp.conv.weight", &narrow);
+  EXPECT_EQ(shape.code(), StatusCode::kCorruptFile);
+  EXPECT_NE(
+      shape.message().find("model.safetensors: tensor " + p + "blocks.1.1.pw_exp.conv.weight"),
+      std::string::npos)
+      << shape.message();
+}
+
 }  // namespace
 }  // namespace gemma3n::golden

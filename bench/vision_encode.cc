@@ -1,6 +1,7 @@
-// The picture tower by the clock: vision_bench MODEL float32|bfloat16|int8 [THREADS]
-// Each line of standard input is a picture's size; for each, one picture is encoded and a line of JSON tells seconds and
-// memory. "dump FILE" writes the last soft tokens, float32 [256, D]. bench/vision_compare.py drives it beside timm.
+// The picture tower by the clock: vision_encode MODEL float32|bfloat16|int8 [THREADS]
+// Each line of standard input is a picture's size; for each, one picture is encoded and a line of
+// JSON tells seconds and memory. "dump FILE" writes the last soft tokens, float32 [256, D].
+// bench/vision_compare.py drives it beside timm.
 #include <fmt/format.h>
 #include <sys/resource.h>
 
@@ -41,7 +42,7 @@ int Fail(const gemma3n::Status& status) {
 
 int main(int argc, char** argv) {
   if (argc < 3) {
-    fmt::print(stderr, "usage: vision_bench MODEL float32|bfloat16|int8 [THREADS]\n");
+    fmt::print(stderr, "usage: vision_encode MODEL float32|bfloat16|int8 [THREADS]\n");
     return 2;
   }
   const std::string way = argv[2];
@@ -59,8 +60,9 @@ int main(int argc, char** argv) {
   const auto tower = gemma3n::VisionTower::Bind(*checkpoint, arithmetic, ops);
   if (!tower.ok()) return Fail(tower.status());
   const double bound = Anonymous();
-  fmt::print("{{\"kernels\": \"{}\", \"threads\": {}, \"bind_s\": {:.3f}, \"weights_mb\": {:.1f}}}\n",
-             (*kernels)->name, pool.threads(), Since(start), bound - before);
+  fmt::print(
+      "{{\"kernels\": \"{}\", \"threads\": {}, \"bind_s\": {:.3f}, \"weights_mb\": {:.1f}}}\n",
+      (*kernels)->name, pool.threads(), Since(start), bound - before);
   std::fflush(stdout);
 
   const int64_t tokens = gemma3n::VisionTower::soft_tokens(), width = tower->out_features();
@@ -79,9 +81,9 @@ int main(int argc, char** argv) {
     for (size_t i = 0; i < rgb.size(); ++i) rgb[i] = static_cast<uint8_t>(i * 2654435761u >> 24);
     double peak = 0;
     const auto encode = Clock::now();
-    const gemma3n::Status status = tower->Encode(
-        rgb, size, {soft.data(), tokens, width}, ops,
-        [&](auto, int, const auto&) { peak = std::max(peak, Anonymous()); });
+    const gemma3n::Status status =
+        tower->Encode(rgb, size, {soft.data(), tokens, width}, ops,
+                      [&](auto, int, const auto&) { peak = std::max(peak, Anonymous()); });
     if (!status.ok()) return Fail(status);
     fmt::print("{{\"size\": {}, \"seconds\": {:.4f}, \"extra_mb\": {:.1f}}}\n", size, Since(encode),
                peak - bound);
