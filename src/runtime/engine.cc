@@ -12,6 +12,7 @@
 #include "runtime/guard.h"
 #include "runtime/session_impl.h"
 #include "runtime/tokenizer_source.h"
+#include "runtime/towers.h"
 
 namespace gemma3n {
 namespace {
@@ -75,22 +76,25 @@ Result<std::shared_ptr<EngineImpl>> LoadImpl(const EngineOptions& options) {
   G3N_ASSIGN_OR_RETURN(const KernelTable* kernels, ChooseKernels());
   G3N_ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::Open(options.model));
   report(0.3);
-  Result<Tokenizer> tokenizer = OpenTokenizer(options.tokenizer, checkpoint);
+  ModelConfig config = checkpoint.config();
+  G3N_ASSIGN_OR_RETURN(auto mmproj, internal::OpenMmproj(options, checkpoint, &config));
+  Result<Tokenizer> tokenizer = OpenTokenizer(options.tokenizer, checkpoint, config.tokens);
   const bool none = tokenizer.status().code() == StatusCode::kNotFound && options.tokenizer.empty();
   if (!tokenizer.ok() && !none) return tokenizer.status();
   report(0.8);
   G3N_ASSIGN_OR_RETURN(ChatTemplate chat_template, LoadChatTemplate(options, checkpoint));
-  auto impl = std::make_shared<EngineImpl>(options, std::move(checkpoint), std::move(tokenizer),
+  auto impl = std::make_shared<EngineImpl>(options, std::move(checkpoint), std::move(mmproj),
+                                           std::move(config), std::move(tokenizer),
                                            std::move(chat_template), *kernels);
   G3N_ASSIGN_OR_RETURN(impl->weights, BindTextWeights(impl->checkpoint, *kernels));
   const MultimodalTokens& tokens = impl->config().tokens;
   G3N_ASSIGN_OR_RETURN(HardEmbeddings vision,
-                       ComputeHardEmbeddings(impl->checkpoint, "embed_vision.",
+                       ComputeHardEmbeddings(impl->towers(), "embed_vision.",
                                              tokens.vision_vocab_offset, tokens.vision_vocab_size,
                                              impl->config().vision.rms_norm_eps, impl->ops));
   G3N_ASSIGN_OR_RETURN(
       HardEmbeddings audio,
-      ComputeHardEmbeddings(impl->checkpoint, "embed_audio.", tokens.audio_vocab_offset,
+      ComputeHardEmbeddings(impl->towers(), "embed_audio.", tokens.audio_vocab_offset,
                             tokens.audio_vocab_size, impl->config().audio.rms_norm_eps, impl->ops));
   impl->hard.push_back(std::move(vision));
   impl->hard.push_back(std::move(audio));

@@ -23,10 +23,12 @@
 namespace gemma3n::internal {
 
 struct EngineImpl {
-  EngineImpl(EngineOptions o, Checkpoint c, Result<Tokenizer> t, ChatTemplate ct,
-             const KernelTable& k)
+  EngineImpl(EngineOptions o, Checkpoint c, std::optional<Checkpoint> second, ModelConfig mc,
+             Result<Tokenizer> t, ChatTemplate ct, const KernelTable& k)
       : options(std::move(o)),
         checkpoint(std::move(c)),
+        mmproj(std::move(second)),
+        resolved(std::move(mc)),
         tokenizer(std::move(t)),
         chat_template(std::move(ct)),
         pool(std::make_unique<ThreadPool>(options.threads)),
@@ -34,13 +36,14 @@ struct EngineImpl {
 
   EngineOptions options;
   Checkpoint checkpoint;
-  Result<Tokenizer> tokenizer;  // kNotFound: the checkpoint has none, and ids go in and out
+  std::optional<Checkpoint> mmproj;  // where a GGUF model's towers are
+  ModelConfig resolved;              // the checkpoint's, completed by mmproj's
+  Result<Tokenizer> tokenizer;       // kNotFound: the checkpoint has none, and ids go in and out
   ChatTemplate chat_template;
   std::unique_ptr<ThreadPool> pool;
   Ops ops;
   TextWeights weights;
   std::vector<HardEmbeddings> hard;
-  std::optional<Checkpoint> mmproj;  // where a GGUF model's towers are
   ModelInfo info;
 
   std::mutex compute;  // one forward at a time: it has the threads and the scratch memory to itself
@@ -63,7 +66,7 @@ struct EngineImpl {
 
   // Where the picture and the sound tower are.
   const Checkpoint& towers() const { return mmproj ? *mmproj : checkpoint; }
-  const ModelConfig& config() const { return checkpoint.config(); }
+  const ModelConfig& config() const { return resolved; }
 };
 
 }  // namespace gemma3n::internal

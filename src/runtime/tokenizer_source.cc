@@ -47,13 +47,18 @@ void AddPlaceholders(Tokenizer& tokenizer, const MultimodalTokens& ids) {
 
 }  // namespace
 
-Result<Tokenizer> OpenTokenizer(const std::string& path, const Checkpoint& checkpoint) {
+Result<Tokenizer> OpenTokenizer(const std::string& path, const Checkpoint& checkpoint,
+                                const MultimodalTokens& tokens) {
   auto tokenizer = !path.empty()          ? Tokenizer::Open(path)
                    : checkpoint.is_gguf() ? FromGguf(*checkpoint.gguf())
                                           : Tokenizer::Open(checkpoint.path());
   if (!tokenizer.ok()) return tokenizer.status();
-  AddPlaceholders(*tokenizer, checkpoint.config().tokens);
+  AddPlaceholders(*tokenizer, tokens);
   return tokenizer;
+}
+
+Result<Tokenizer> OpenTokenizer(const std::string& path, const Checkpoint& checkpoint) {
+  return OpenTokenizer(path, checkpoint, checkpoint.config().tokens);
 }
 
 }  // namespace gemma3n
