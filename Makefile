@@ -1,5 +1,5 @@
 # The everyday commands, thin over CMake presets (CMakePresets.json). "make help" lists them.
-MODEL ?= $(firstword $(wildcard models/tiny))
+MODEL ?= models/tiny
 PROMPT ?= What is three plus four?
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 20
@@ -33,16 +33,11 @@ test: build      ## the fast tests
 test-all: build  ## every test, the slow ones too
 	@ctest --preset release
 
-run: build       ## answer PROMPT with MODEL
-ifneq ($(MODEL),)
-	@$(GEMMA3N) run --model "$$MODEL" --prompt "$$PROMPT" --stats
+run: build       ## a picture, a clip and a video through the model of this repository; or PROMPT through MODEL
+ifeq ($(origin MODEL)$(origin PROMPT),filefile)
+	@tools/demo.sh $(GEMMA3N) $(MODEL)
 else
-	@$(GEMMA3N) --version
-	@echo
-	@echo "It is built. This repository holds no trained model yet, so point it at a Gemma 3n that you have,"
-	@echo "a hub directory or a .gguf file:"
-	@echo "    make run MODEL=path/to/gemma-3n-E2B-it PROMPT=\"Why is the sky blue?\""
-	@echo "    $(GEMMA3N) chat --model path/to/model.gguf"
+	@$(GEMMA3N) run --model "$$MODEL" --prompt "$$PROMPT" --stats
 endif
 
 bench: deps-dev  ## micro-benchmarks, and speed and memory of MODEL if given

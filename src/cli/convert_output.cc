@@ -89,6 +89,16 @@ Status ConvertToGguf(const SourceOptions& options, GgufType type) {
       });
 }
 
+Status ConvertToMmproj(const SourceOptions& options, GgufType type, const std::string& path) {
+  G3N_RETURN_IF_ERROR(CheckOutputPath(path));
+  SourceOptions towers = options;
+  towers.output = path;
+  return Convert(
+      towers, [&](const Checkpoint& checkpoint, const ModelSize&, const ConvertOptions& convert) {
+        return WriteMmproj(checkpoint, type, path, convert);
+      });
+}
+
 Status ConvertToHub(const SourceOptions& options) {
   return Convert(options, [&](const Checkpoint& checkpoint, const ModelSize& size,
                               const ConvertOptions& convert) {

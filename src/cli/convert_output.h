@@ -21,6 +21,8 @@ void AddSourceOptions(CLI::App& app, SourceOptions& options, const char* output_
 // Writes one GGUF file. Errors: as WriteGguf; kInvalidArgument when the output is the model itself
 // or no plain file.
 Status ConvertToGguf(const SourceOptions& options, GgufType type);
+// Writes the towers of the same source. Errors: as WriteMmproj.
+Status ConvertToMmproj(const SourceOptions& options, GgufType type, const std::string& path);
 // Writes a hub directory. Errors: as WriteHub.
 Status ConvertToHub(const SourceOptions& options);
 

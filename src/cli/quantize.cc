@@ -9,7 +9,7 @@ namespace {
 
 struct QuantizeOptions {
   SourceOptions source;
-  std::string type = "Q4_0";
+  std::string type = "Q4_0", mmproj, mmproj_type = "F16";
 };
 
 }  // namespace
@@ -23,13 +23,25 @@ Command MakeQuantizeCommand(CLI::App& root) {
       ->capture_default_str();
   AddSourceOptions(*app, options->source, "The file to write; it appears when it is complete",
                    "OUT.gguf");
+  app->add_option("--mmproj", options->mmproj,
+                  "Write the picture and sound towers too, into this second file")
+      ->type_name("OUT.gguf");
+  app->add_option("--mmproj-type", options->mmproj_type, "F32, F16, BF16 or Q8_0")
+      ->type_name("TYPE")
+      ->check(GgufTypeName())
+      ->capture_default_str();
   app->footer(
       "The file runs in gemma3n and in llama.cpp. A size writes that nested model alone.\n"
       "Examples:\n"
       "  gemma3n quantize --model gemma-3n-E4B-it --type Q4_0 --output e4b-q4_0.gguf\n"
+      "  gemma3n quantize --model gemma-3n-E4B-it --output e4b-q4_0.gguf --mmproj e4b-mmproj.gguf\n"
       "  gemma3n quantize --model gemma-3n-E4B-it --size e2b --type Q8_0 --output e2b-q8_0.gguf");
-  return {app,
-          [options] { return ConvertToGguf(options->source, *GgufTypeFromName(options->type)); }};
+  return {app, [options] {
+            G3N_RETURN_IF_ERROR(ConvertToGguf(options->source, *GgufTypeFromName(options->type)));
+            if (options->mmproj.empty()) return OkStatus();
+            return ConvertToMmproj(options->source, *GgufTypeFromName(options->mmproj_type),
+                                   options->mmproj);
+          }};
 }
 
 }  // namespace gemma3n::cli
