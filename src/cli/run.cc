@@ -1,4 +1,5 @@
 // gemma3n run: one prompt, one answer.
+#include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -91,7 +92,7 @@ std::string Dump(const Json& json) {
 }
 
 Json ResultJson(const GenerationResult& result, const LogprobLog& log, const RunOptions& options,
-                double load_seconds) {
+                double load_seconds, double prompt_seconds) {
   const GenerationStats& s = result.stats;
   Json json = {{"text", result.text},
                {"tokens", result.tokens},
@@ -101,6 +102,7 @@ Json ResultJson(const GenerationResult& result, const LogprobLog& log, const Run
                  {"cached_tokens", s.cached_tokens},
                  {"generated_tokens", s.generated_tokens},
                  {"load_seconds", load_seconds},
+                 {"media_seconds", prompt_seconds},
                  {"prefill_seconds", s.prefill_seconds},
                  {"first_token_seconds", s.first_token_seconds},
                  {"decode_seconds", s.decode_seconds},
@@ -111,7 +113,10 @@ Json ResultJson(const GenerationResult& result, const LogprobLog& log, const Run
 
 Status Run(const RunOptions& options) {
   G3N_ASSIGN_OR_RETURN(const auto engine, LoadEngine(options.model));
+  const auto begin = std::chrono::steady_clock::now();
   G3N_ASSIGN_OR_RETURN(const Prompt prompt, BuildPrompt(*engine, options));
+  const double prompt_seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   PrintNotes(prompt);
   G3N_ASSIGN_OR_RETURN(const auto session, OpenSession(*engine, options.model));
 
@@ -136,12 +141,20 @@ Status Run(const RunOptions& options) {
   log.Finish(result.tokens.size());
   const double load_seconds = engine->info().load_seconds;
   const std::string end =
-      options.json ? Dump(ResultJson(result, log, options, load_seconds)) + "\n" : "\n";
+      options.json ? Dump(ResultJson(result, log, options, load_seconds, prompt_seconds)) + "\n"
+                   : "\n";
   G3N_RETURN_IF_ERROR(WriteStdout(end));
   if (!options.json) {
     for (const Json& entry : log.entries()) fmt::print(stderr, "{}\n", Dump(entry));
   }
-  if (options.stats) PrintStats(result, load_seconds);
+  if (options.stats) {
+    const size_t pictures = prompt.images.size(), clips = prompt.audios.size();
+    if (pictures + clips > 0) {
+      fmt::print(stderr, "media    {} pictures and {} clips read in {:.3f} s\n", pictures, clips,
+                 prompt_seconds);
+    }
+    PrintStats(result, load_seconds);
+  }
   if (Interrupted()) return Status(StatusCode::kCancelled, "interrupted");
   return OkStatus();
 }
