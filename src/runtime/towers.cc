@@ -41,7 +41,7 @@ Result<std::optional<Checkpoint>> OpenMmproj(const EngineOptions& options, const
                  "{}: a hub directory has its towers itself; expected no second file, found {}",
                  model.path(), options.mmproj);
   }
-  G3N_ASSIGN_OR_RETURN(Checkpoint towers, Checkpoint::Open(options.mmproj));
+  G3N_ASSIGN_OR_RETURN(Checkpoint towers, Checkpoint::OpenMmproj(options.mmproj));
   const int64_t width = towers.config().text.hidden_size;
   if (width != config->text.hidden_size) {
     return Error(StatusCode::kInvalidArgument,
