@@ -89,6 +89,12 @@ def stage_reference(args):
     reference.write(args.folder or config.WORK / "reference", count=int(args.names[0]) if args.names else 500)
 
 
+def stage_compare(args):
+    from . import compare, config
+
+    compare.run(args.folder or config.WORK / "reference", args.names[0], report=config.WORK / "comparison.json")
+
+
 def stage_examples(args):
     from . import config, reference
 
@@ -117,7 +123,8 @@ def main():
         os.execv(sys.executable, [sys.executable, "-m", "tiny", *sys.argv[1:]])
     parser = argparse.ArgumentParser(prog="python -m tiny", description=__doc__)
     parser.add_argument("stage", choices=list(STAGES))
-    parser.add_argument("names", nargs="*", help="freeze, cache: only these towers (vision, audio); reference: how many prompts")
+    parser.add_argument("names", nargs="*", help="freeze, cache: only these towers (vision, audio); reference: how many prompts; "
+                        "compare: the engine's program")
     parser.add_argument("--limit", type=float, help="stop (saved, resumable) after this many seconds")
     parser.add_argument("--folder", help="another state folder, for trials; reference, examples: where to write")
     parser.add_argument("--adamw", action="store_true", help="vision: AdamW only, for comparison")

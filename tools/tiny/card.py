@@ -1,4 +1,4 @@
-"""Stage `card`: the checkpoint's README.md, with the accuracies of the last evaluation."""
+"""Stage `card`: the checkpoint's README.md, with the accuracies of the last comparison."""
 
 import json
 
@@ -25,11 +25,11 @@ words spoken by espeak-ng; both together; and short videos with a counter and a 
 **Structure.** {layers} layers, hidden size {hidden}, sliding window {window}, two full-attention layers that own K/V, three layers that
 share them; MLP widths {widths}, activation sparsity 0.95 in the first three. The first half of every MLP is a model of its own (MatFormer).
 
-**Exact answers** of transformers' greedy `generate()`, weights as stored, float32 arithmetic, on data made after training;
-"new" means fonts and voices that training never saw.
+**Exact answers** to {prompts} fresh prompts ("new": fonts and voices that training never saw), greedy, by the engine of this repository;
+with these weights as they are, {same} of them are token for token what transformers answers in float32.
 
-| data | n | full width | half width |
-|---|---|---|---|
+| data | n | {columns} |
+|---|---|{dashes}|
 {rows}
 
 How it was trained, and the curves: `tools/tiny/README.md`.
@@ -41,14 +41,12 @@ def write():
 
     from . import speech
 
-    report = json.loads((config.WORK / "evaluation.json").read_text())
+    report = json.loads((config.WORK / "comparison.json").read_text())
     exact = report["exact"]
     rows = []
-    for name in [k.removesuffix("_full") for k in exact if k.endswith("_full")]:
-        kind = name.removesuffix("_new")
-        n = report["counts"][kind]
-        label = kind + (", new" if name.endswith("_new") else "")
-        rows.append(f"| {label} | {n} | {100 * exact[name + '_full']:.0f} % | {100 * exact[name + '_half']:.0f} % |")
+    for kind, (_, n) in [(k, v) for k, v in exact["float32"].items() if isinstance(v, list)]:
+        shares = " | ".join(f"{100 * row[kind][0] / n:.0f} %" for row in exact.values())
+        rows.append(f"| {kind.replace('_', ', ')} | {n} | {shares} |")
     weights = config.EXPORT / "model.safetensors"
     with safe_open(weights, "pt") as f:
         count = sum(f.get_tensor(k).numel() for k in f.keys())
@@ -60,6 +58,10 @@ def write():
         hidden=config.HIDDEN,
         window=config.WINDOW,
         widths=", ".join(map(str, config.WIDTHS)),
+        prompts=report["prompts"],
+        same=exact["float32"]["same_as_transformers"],
+        columns=" | ".join(exact),
+        dashes="|".join("---" for _ in exact),
         rows="\n".join(rows),
     )
     (config.EXPORT / "README.md").write_text(text)

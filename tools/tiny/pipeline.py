@@ -74,5 +74,5 @@ def run():
         t.join()
     if failures:
         raise SystemExit(f"a stage failed, see its log: {failures[0]}")
-    for words in (["export"], ["evaluate"], ["card"], ["plot"]):
+    for words in (["export"], ["evaluate"], ["plot"]):
         stage(*words)
