@@ -40,9 +40,8 @@ def rows(program, model, folder):
     half = ",".join(str(w // 2) for w in config.WIDTHS)
     yield "float32", [*hub, "--media-precision", "f32"]
     yield "bfloat16 towers", [*hub, "--media-precision", "bf16"]
-    yield "int8 towers", [*hub, "--media-precision", "int8"]
     yield "half width", [*hub, "--media-precision", "f32", "--mlp-width", half]
-    for kind in ("BF16", "Q8_0", "Q4_0"):
+    for kind in ("Q8_0", "Q4_0"):
         yield f"{kind} GGUF", [*write_gguf(program, model, kind, folder), "--media-precision", "f32"]
 
 

@@ -5,8 +5,11 @@ transformers: greedy, weights as stored, float32 arithmetic. `examples` writes t
 """
 
 import json
+import multiprocessing
+import os
 import subprocess
 import wave as wavefile
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -29,35 +32,44 @@ def write_wav(path, wave):
     return pcm.astype(np.float32) / 32768
 
 
-def write(folder, count=500, seed=20260, checkpoint=None):
+def one(i, kind, folder, seed, checkpoint):
+    """Prompt number i as files, and transformers' answer; runs in a worker, which keeps the model."""
     torch.set_num_threads(1)
-    folder = Path(folder)
+    if checkpoint not in _loaded:
+        _loaded[checkpoint] = evaluate.load(checkpoint), evaluate.Inputs(checkpoint)
+    model, inputs = _loaded[checkpoint]
+    new = i % 2 == 1 and kind != "text"
+    sample = evaluate.fresh_sample(np.random.default_rng([seed, i]), kind, new)
+    fonts = pictures.HELD_OUT_FONTS if new else pictures.TRAIN_FONTS
+    parts = []
+    for j, part in enumerate(sample.turns[0][0]):
+        if isinstance(part, str):
+            parts.append({"type": "text", "text": part})
+        elif part[0] == "image":
+            name = f"{i:03d}-{j}.png"
+            Image.fromarray(tasks.render(part[1], fonts)[0]).save(folder / name)
+            parts.append({"type": "image", "file": name})
+        else:
+            name = f"{i:03d}-{j}.wav"
+            part[1]["wave"] = write_wav(folder / name, part[1]["wave"])
+            parts.append({"type": "audio", "file": name})
+    return {"kind": kind, "held_out": new, "system": sample.system, "content": parts, "expected": sample.turns[0][1],
+            "model": evaluate.answers(model, inputs, sample, fonts)}  # fmt: skip
+
+
+_loaded = {}
+
+
+def write(folder, count=500, seed=20260, checkpoint=None):
+    folder, checkpoint = Path(folder), checkpoint or config.EXPORT
     folder.mkdir(parents=True, exist_ok=True)
-    checkpoint = checkpoint or config.EXPORT
-    model, inputs = evaluate.load(checkpoint), evaluate.Inputs(checkpoint)
-    out = []
     kinds = [k for k, share in MIX.items() for _ in range(round(share * count))]
-    for i, kind in enumerate(kinds):
-        new = i % 2 == 1 and kind != "text"
-        sample = evaluate.fresh_sample(np.random.default_rng([seed, i]), kind, new)
-        fonts = pictures.HELD_OUT_FONTS if new else pictures.TRAIN_FONTS
-        parts = []
-        for j, part in enumerate(sample.turns[0][0]):
-            if isinstance(part, str):
-                parts.append({"type": "text", "text": part})
-            elif part[0] == "image":
-                name = f"{i:03d}-{j}.png"
-                Image.fromarray(tasks.render(part[1], fonts)[0]).save(folder / name)
-                parts.append({"type": "image", "file": name})
-            else:
-                name = f"{i:03d}-{j}.wav"
-                part[1]["wave"] = write_wav(folder / name, part[1]["wave"])
-                parts.append({"type": "audio", "file": name})
-        got = evaluate.answers(model, inputs, sample, fonts)
-        out.append({"kind": kind, "held_out": new, "system": sample.system, "content": parts,
-                    "expected": sample.turns[0][1], "model": got})  # fmt: skip
-        if i % 25 == 24:
-            print(i + 1, "right so far:", sum(o["expected"] == o["model"] for o in out), flush=True)
+    out = []
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("spawn")) as pool:
+        for answer in pool.map(one, *zip(*[(i, k, folder, seed, checkpoint) for i, k in enumerate(kinds)])):
+            out.append(answer)
+            if len(out) % 25 == 0:
+                print(len(out), "right so far:", sum(o["expected"] == o["model"] for o in out), flush=True)
     (folder / "expected.json").write_text(json.dumps(out, indent=1))
 
 
