@@ -12,7 +12,7 @@ namespace gemma3n {
 
 // How the picture and sound towers multiply. The text model's precision does not depend on it.
 enum class MediaPrecision {
-  kAuto,      // the fastest of the next two that this processor has dot products for, else float32
+  kAuto,      // bfloat16 for pictures, int8 for sound where the processor has dot products for both, else float32
   kFloat32,   // exact
   kBFloat16,
   kInt8,

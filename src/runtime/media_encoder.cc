@@ -13,7 +13,8 @@ constexpr const char* kMmprojHint = "; a GGUF model has its towers in a second f
 // A plan is a few kilobytes at most; a long-running server starts over now and then.
 constexpr size_t kMostPlans = 1024;
 
-Arithmetic ChooseArithmetic(MediaPrecision precision, const Ops& ops) {
+// fastest: what kAuto stands for where the processor has dot products of small numbers.
+Arithmetic ChooseArithmetic(MediaPrecision precision, const Ops& ops, Arithmetic fastest) {
   switch (precision) {
     case MediaPrecision::kFloat32:
       return Arithmetic::kFloat32;
@@ -24,7 +25,7 @@ Arithmetic ChooseArithmetic(MediaPrecision precision, const Ops& ops) {
     case MediaPrecision::kAuto:
       break;
   }
-  return PackedLinear::Fastest(ops);
+  return PackedLinear::Fastest(ops) == Arithmetic::kFloat32 ? Arithmetic::kFloat32 : fastest;
 }
 
 ContentHash ClipKey(const ContentHash& clip, int64_t longest) {
@@ -39,7 +40,9 @@ MediaEncoder::MediaEncoder(const Checkpoint& towers, const ModelConfig& config, 
       config_(config),
       ops_(ops),
       compute_(compute),
-      arithmetic_(ChooseArithmetic(options.media_precision, ops)),
+      vision_arithmetic_(ChooseArithmetic(options.media_precision, ops, Arithmetic::kBFloat16)),
+      // The sound tower takes int8 only where its soft tokens stay near float32's (cosine 0.9994).
+      hearing_arithmetic_(ChooseArithmetic(options.media_precision, ops, Arithmetic::kInt8)),
       cache_(options.media_cache_bytes) {}
 
 Result<const VisionTower*> MediaEncoder::Vision() {
@@ -48,7 +51,7 @@ Result<const VisionTower*> MediaEncoder::Vision() {
                  towers_.path(), kVisionTensor, kMmprojHint);
   }
   if (!vision_) {
-    G3N_ASSIGN_OR_RETURN(vision_, VisionTower::Bind(towers_, arithmetic_, ops_));
+    G3N_ASSIGN_OR_RETURN(vision_, VisionTower::Bind(towers_, vision_arithmetic_, ops_));
   }
   return &*vision_;
 }
@@ -59,7 +62,7 @@ Result<const AudioTower*> MediaEncoder::Hearing() {
                  towers_.path(), kHearingTensor, kMmprojHint);
   }
   if (!hearing_) {
-    G3N_ASSIGN_OR_RETURN(hearing_, AudioTower::Bind(towers_, arithmetic_, ops_));
+    G3N_ASSIGN_OR_RETURN(hearing_, AudioTower::Bind(towers_, hearing_arithmetic_, ops_));
   }
   return &*hearing_;
 }

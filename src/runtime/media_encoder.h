@@ -65,7 +65,7 @@ class MediaEncoder {
   const ModelConfig& config_;
   const Ops& ops_;
   std::mutex& compute_;
-  const Arithmetic arithmetic_;
+  const Arithmetic vision_arithmetic_, hearing_arithmetic_;
   SoftTokenCache cache_;
   std::mutex plans_mutex_;
   std::map<ContentHash, MediumPlan> plans_;  // guarded by plans_mutex_
