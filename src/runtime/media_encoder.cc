@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/file.h"
 #include "media/resize.h"
 
 namespace gemma3n::internal {
@@ -45,6 +46,12 @@ MediaEncoder::MediaEncoder(const Checkpoint& towers, const ModelConfig& config, 
       hearing_arithmetic_(ChooseArithmetic(options.media_precision, ops, Arithmetic::kInt8)),
       cache_(options.media_cache_bytes) {}
 
+void MediaEncoder::ReleaseWeights(std::string_view prefix) const {
+  for (const auto& [name, tensor] : towers_.tensors()) {
+    if (name.starts_with(prefix)) ReleaseMappedPages({tensor.data, tensor.bytes});
+  }
+}
+
 Result<const VisionTower*> MediaEncoder::Vision() {
   if (!HasVision()) {
     return Error(StatusCode::kUnsupported, "{}: expected a picture tower ({}), found none{}",
@@ -52,6 +59,7 @@ Result<const VisionTower*> MediaEncoder::Vision() {
   }
   if (!vision_) {
     G3N_ASSIGN_OR_RETURN(vision_, VisionTower::Bind(towers_, vision_arithmetic_, ops_));
+    ReleaseWeights("vision_tower.");
   }
   return &*vision_;
 }
@@ -63,6 +71,7 @@ Result<const AudioTower*> MediaEncoder::Hearing() {
   }
   if (!hearing_) {
     G3N_ASSIGN_OR_RETURN(hearing_, AudioTower::Bind(towers_, hearing_arithmetic_, ops_));
+    ReleaseWeights("audio_tower.");
   }
   return &*hearing_;
 }

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <string_view>
 
 #include "base/result.h"
 #include "gemma3n/options.h"
@@ -60,6 +61,8 @@ class MediaEncoder {
 
   Result<const VisionTower*> Vision();  // compute_ is held
   Result<const AudioTower*> Hearing();
+  // A bound tower has its weights repacked in memory of its own: the file's pages need not stay.
+  void ReleaseWeights(std::string_view prefix) const;
 
   const Checkpoint& towers_;
   const ModelConfig& config_;
