@@ -2,6 +2,8 @@
 
 #include <histedit.h>
 #include <langinfo.h>
+#include <signal.h>
+#include <sys/select.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <cwchar>
 #include <filesystem>
 #include <string_view>
 
@@ -40,6 +43,7 @@ class TerminalReader : public LineReader {
     if (!history_file_.empty()) ::history(history_, &event, H_LOAD, history_file_.c_str());
     ::el_set(edit_, EL_CLIENTDATA, this);
     ::el_set(edit_, EL_PROMPT, &TerminalReader::Prompt);
+    ::el_set(edit_, EL_GETCFN, &TerminalReader::GetCharacter);
     ::el_set(edit_, EL_EDITOR, "emacs");
     ::el_set(edit_, EL_HIST, &::history, history_);
     ::el_set(edit_, EL_SIGNAL, 0);  // Ctrl-C is ours
@@ -82,6 +86,43 @@ class TerminalReader : public LineReader {
     void* self = nullptr;
     ::el_get(edit, EL_CLIENTDATA, &self);
     return static_cast<TerminalReader*>(self)->prompt_.data();
+  }
+
+  // One character: 1, 0 at the end, -1 on failure or interruption. A signal that comes before the
+  // wait begins ends it all the same, which a plain read would sleep through.
+  static int GetCharacter(EditLine*, wchar_t* out) {
+    std::mbstate_t state{};
+    for (;;) {
+      if (!WaitForInput()) return -1;
+      char byte = 0;
+      const ssize_t n = ::read(STDIN_FILENO, &byte, 1);
+      if (n < 0 && errno == EINTR && !Interrupted()) continue;
+      if (n <= 0) return static_cast<int>(n);
+      const size_t used = std::mbrtowc(out, &byte, 1, &state);
+      if (used == static_cast<size_t>(-2)) continue;  // a longer character
+      if (used != static_cast<size_t>(-1)) return 1;
+      state = {};  // no character of this encoding: left out
+    }
+  }
+
+  // False when the user interrupted it.
+  static bool WaitForInput() {
+    sigset_t ours, before;
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGINT);
+    sigaddset(&ours, SIGTERM);
+    ::pthread_sigmask(SIG_BLOCK, &ours, &before);
+    int ready = 0;
+    while (!Interrupted() && ready == 0) {
+      fd_set input;
+      FD_ZERO(&input);
+      FD_SET(STDIN_FILENO, &input);
+      ready = ::pselect(STDIN_FILENO + 1, &input, nullptr, nullptr, nullptr, &before);
+      if (ready < 0 && errno == EINTR) ready = 0;
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    if (Interrupted()) errno = EINTR;
+    return !Interrupted();
   }
 
   void Remember(const std::string& line) {

@@ -3,6 +3,7 @@ import os
 import pty
 import select
 import signal
+import termios
 import time
 
 import support
@@ -31,6 +32,9 @@ class Terminal:
                 raise AssertionError(f'expected {word!r} before the end, found {self.text[-2000:]!r}')
             self.text += data
         head, self.text = self.text.split(word, 1)
+        # libedit writes its prompt before it takes the terminal over; what comes in between, the terminal itself would read.
+        while word == b'> ' and termios.tcgetattr(self.fd)[3] & termios.ICANON and time.monotonic() < end:
+            time.sleep(0.002)
         return head
 
     def send(self, data):
