@@ -23,7 +23,7 @@ inline void ExerciseImage(std::span<const std::byte> bytes) {
   const ImageLimits limits = {.max_side = 5000, .max_pixels = 1'000'000};
   const auto image = DecodeImage(bytes, "fuzz", limits);
   if (!image.ok()) {
-    const std::string& message = image.status().message();
+    const std::string message = image.status().message();
     RequireOfImage(message.starts_with("fuzz: ") && message.size() > 6, "a failure says why");
     RequireOfImage(message.find('\n') == std::string::npos, "in one line");
     RequireOfImage(image.status().code() != StatusCode::kInternal, "not by a defect");
