@@ -137,8 +137,10 @@ class Chat {
         return Complain(
             Error(StatusCode::kInvalidArgument, "{}: expected a file name after it", name));
       const bool save = name == "/save";
+      Progress progress("reading " + file);
       const Status done =
-          save ? conversation_.Save(file) : conversation_.Load(file, Reading(nullptr));
+          save ? conversation_.Save(file) : conversation_.Load(file, ReadingWith(progress));
+      progress.Clear();
       if (!done.ok()) return Complain(done);
       fmt::print(stderr, "{} {} turns {} {}\n", save ? "saved" : "loaded", conversation_.turns(),
                  save ? "to" : "from", file);
@@ -156,15 +158,8 @@ class Chat {
     return std::nullopt;
   }
 
-  // How media are read in this session, with their progress.
-  MediaOptions Reading(Progress* progress) const {
-    MediaOptions media = options_.media.how;
-    media.room = session_.context();
-    media.on_progress = [progress](int64_t done) {
-      if (progress != nullptr) progress->Count(done, 0);
-      return !Interrupted();
-    };
-    return media;
+  MediaOptions ReadingWith(Progress& progress) const {
+    return Reading(options_.media, session_.context(), progress);
   }
 
   // Reads the medium at once: what is wrong with it shows now, and the words that are typed
@@ -177,7 +172,7 @@ class Chat {
     std::vector<Part> with = pending_;
     with.push_back(FilePart(kind, file));
     Progress progress("reading " + file);
-    const auto prompt = conversation_.PromptWith(UserMessage(with, ""), Reading(&progress));
+    const auto prompt = conversation_.PromptWith(UserMessage(with, ""), ReadingWith(progress));
     progress.Clear();
     if (Interrupted() && interactive_ && InterruptExitCode() == kCtrlC) {
       ClearInterrupt();
@@ -209,7 +204,7 @@ class Chat {
     if (const Status utf8 = CheckUtf8(text, "message"); !utf8.ok()) return Complain(utf8);
     Progress progress("reading");
     const Message user = UserMessage(pending_, text);
-    const auto prompt = conversation_.PromptWith(user, Reading(&progress));
+    const auto prompt = conversation_.PromptWith(user, ReadingWith(progress));
     if (!prompt.ok()) return Complain(prompt.status());
     Status written;
     const auto on_token = [&](const TokenEvent& event) {

@@ -29,12 +29,10 @@ Result<Prompt> InputPrompt(const Engine& engine, const LogitsOptions& options) {
         ParseTokenArray(json, options.tokens_file == "-" ? "standard input" : options.tokens_file));
     return Prompt(std::move(ids));
   }
-  MediaOptions media = options.media.how;
-  media.room = options.model.context;
-  media.on_progress = [](int64_t) { return !Interrupted(); };
+  Progress progress("reading the media");
+  const MediaOptions media = Reading(options.media, options.model.context, progress);
   if (!options.messages.empty()) {
-    G3N_ASSIGN_OR_RETURN(const std::string json, ReadFileOrStdin(options.messages));
-    G3N_ASSIGN_OR_RETURN(const auto messages, ParseMessages(json, options.messages));
+    G3N_ASSIGN_OR_RETURN(const auto messages, ReadMessages(options.messages));
     return engine.ChatPrompt(messages, media);
   }
   G3N_ASSIGN_OR_RETURN(std::string text, ReadTextArgument(options.prompt, "--prompt"));

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cli/help.h"
+#include "cli/interrupt.h"
 
 namespace gemma3n::cli {
 namespace {
@@ -75,6 +76,16 @@ void AddMediaOptions(CLI::App& app, MediaFlags& flags, MediaKinds kinds) {
       flags.parts.push_back(FilePart(found->second, option->results().at(next[option]++)));
     }
   });
+}
+
+MediaOptions Reading(const MediaFlags& flags, int64_t room, Progress& progress) {
+  MediaOptions media = flags.how;
+  media.room = room;
+  media.on_progress = [&progress](int64_t done) {
+    progress.Count(done, 0);
+    return !Interrupted();
+  };
+  return media;
 }
 
 Message UserMessage(std::vector<Part> media, std::string words) {

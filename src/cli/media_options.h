@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/terminal.h"
 #include "gemma3n/engine.h"
 #include "gemma3n/options.h"
 
@@ -27,6 +28,10 @@ void AddMediaReading(CLI::App& app, MediaFlags& flags);
 
 // A path, or a data: URL, as a part of a message.
 Part FilePart(Part::Kind kind, std::string location);
+
+// How the media of a prompt are read with these flags, into at most `room` tokens (0: the model's
+// context), shown by `progress` and ended by an interruption.
+MediaOptions Reading(const MediaFlags& flags, int64_t room, Progress& progress);
 
 // A user's message: the media, then the words.
 Message UserMessage(std::vector<Part> media, std::string words);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cli/media_options.h"
+#include "cli/text_input.h"
 
 namespace gemma3n::cli {
 
@@ -83,6 +84,11 @@ Result<std::vector<Message>> ParseMessages(std::string_view text, const std::str
     messages.push_back(std::move(*message));
   }
   return messages;
+}
+
+Result<std::vector<Message>> ReadMessages(const std::string& file) {
+  G3N_ASSIGN_OR_RETURN(const std::string json, ReadFileOrStdin(file));
+  return ParseMessages(json, file);
 }
 
 std::string MessagesJson(std::span<const Message> messages) {

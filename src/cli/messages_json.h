@@ -17,6 +17,9 @@ namespace gemma3n::cli {
 // `name` is the file's, for messages. Errors: kCorruptFile.
 Result<std::vector<Message>> ParseMessages(std::string_view json, const std::string& name);
 
+// The same from a file, "-" being standard input. Errors: also ReadFileOrStdin's.
+Result<std::vector<Message>> ReadMessages(const std::string& file);
+
 std::string MessagesJson(std::span<const Message> messages);
 
 }  // namespace gemma3n::cli

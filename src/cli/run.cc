@@ -31,15 +31,9 @@ bool IsBlank(std::string_view text) {
 
 Result<Prompt> BuildPrompt(const Engine& engine, const RunOptions& options) {
   Progress progress("reading the media");
-  MediaOptions media = options.media.how;
-  media.room = options.model.context;
-  media.on_progress = [&](int64_t done) {
-    progress.Count(done, 0);
-    return !Interrupted();
-  };
+  const MediaOptions media = Reading(options.media, options.model.context, progress);
   if (!options.messages.empty()) {
-    G3N_ASSIGN_OR_RETURN(const std::string json, ReadFileOrStdin(options.messages));
-    G3N_ASSIGN_OR_RETURN(const auto messages, ParseMessages(json, options.messages));
+    G3N_ASSIGN_OR_RETURN(const auto messages, ReadMessages(options.messages));
     return engine.ChatPrompt(messages, media);
   }
   G3N_ASSIGN_OR_RETURN(std::string text, ReadTextArgument(options.prompt, "--prompt"));

@@ -18,8 +18,6 @@ bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
                     [](char x, char y) { return Lower(x) == Lower(y); });
 }
 
-bool IsDataUrl(std::string_view source) { return EqualsIgnoringCase(source.substr(0, 5), "data:"); }
-
 int HexDigit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   c = Lower(c);
@@ -130,6 +128,8 @@ Result<std::vector<std::byte>> ReadSource(const std::string& source, size_t max_
   const auto bytes = std::as_bytes(std::span(text));
   return std::vector<std::byte>(bytes.begin(), bytes.end());
 }
+
+bool IsDataUrl(std::string_view source) { return EqualsIgnoringCase(source.substr(0, 5), "data:"); }
 
 std::string SourceName(const std::string& source) { return IsDataUrl(source) ? kUrlName : source; }
 

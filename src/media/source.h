@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -13,6 +14,9 @@ namespace gemma3n {
 // may be missing, white space within base64 is skipped).
 // Errors: kNotFound, kIo, kInvalidArgument (a malformed URL), kResourceExhausted (over max_bytes).
 Result<std::vector<std::byte>> ReadSource(const std::string& source, size_t max_bytes);
+
+// Whether it is one of these URLs rather than a path. The scheme is case-insensitive.
+bool IsDataUrl(std::string_view source);
 
 // What messages call it: the path, or "data: URL".
 std::string SourceName(const std::string& source);

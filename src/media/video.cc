@@ -79,6 +79,11 @@ VideoReader& VideoReader::operator=(VideoReader&&) noexcept = default;
 VideoReader::~VideoReader() = default;
 const VideoInfo& VideoReader::info() const { return state_->info; }
 
+void VideoReader::Limit(int64_t max_frames) {
+  state_->options.max_frames = max_frames;
+  PlanFrames(state_->options, &state_->info);
+}
+
 Result<VideoReader> VideoReader::Open(const MediaInput& input, const VideoOptions& options) {
   if (!(options.frames_per_second > 0 && options.frames_per_second <= 1000) ||
       options.max_frames < 1 || options.max_pixels < 1 || options.threads < 0) {

@@ -50,6 +50,8 @@ class VideoReader {
   ~VideoReader();
 
   const VideoInfo& info() const;
+  // Another max_frames, at least 1, before the first Next: info() tells what comes of it.
+  void Limit(int64_t max_frames);
   // The next frame; none after info().frames of them. Errors: kCorruptFile when not one frame can
   // be decoded, kUnsupported for pixels that cannot become RGB, kIo. Frames that are damaged are
   // left out: the one before is still shown.

@@ -76,23 +76,30 @@ Result<const AudioTower*> MediaEncoder::Hearing() {
   return &*hearing_;
 }
 
+template <typename Run>
+Result<MediaEncoder::Entry> MediaEncoder::Encode(const ContentHash& key, int64_t count,
+                                                 const Run& run) {
+  const int64_t hidden = config_.text.hidden_size;
+  auto soft = std::make_shared<SoftTokens>();
+  soft->hash = key;
+  soft->count = count;
+  soft->rows.resize(static_cast<size_t>(count * hidden));
+  const std::lock_guard lock(compute_);
+  G3N_RETURN_IF_ERROR(run(View(soft->rows.data(), count, hidden)));
+  ++tower_runs_;
+  cache_.Insert(key, soft);
+  return Entry(std::move(soft));
+}
+
 Result<MediaEncoder::Entry> MediaEncoder::EncodePicture(const Image& picture, int64_t size) {
   const Image square = ResizeBilinear(picture, size, size);
   const ContentHash key =
       ContentHasher("picture").Add(size).Add(std::as_bytes(std::span(square.rgb))).Finish();
   if (Entry found = cache_.Find(key)) return found;
-  const std::lock_guard lock(compute_);
-  G3N_ASSIGN_OR_RETURN(const VisionTower* tower, Vision());
-  auto soft = std::make_shared<SoftTokens>();
-  soft->hash = key;
-  soft->count = config_.tokens.image_soft_tokens;
-  const int64_t hidden = config_.text.hidden_size;
-  soft->rows.resize(static_cast<size_t>(soft->count * hidden));
-  G3N_RETURN_IF_ERROR(
-      tower->Encode(square.rgb, size, View(soft->rows.data(), soft->count, hidden), ops_));
-  ++tower_runs_;
-  cache_.Insert(key, soft);
-  return Entry(std::move(soft));
+  return Encode(key, config_.tokens.image_soft_tokens, [&](const View& rows) -> Status {
+    G3N_ASSIGN_OR_RETURN(const VisionTower* tower, Vision());
+    return tower->Encode(square.rgb, size, rows, ops_);
+  });
 }
 
 ContentHash MediaEncoder::HashClip(std::span<const float> samples) {
@@ -103,22 +110,15 @@ MediaEncoder::Entry MediaEncoder::FindClip(const ContentHash& clip, int64_t long
   return cache_.Find(ClipKey(clip, longest));
 }
 
-Result<MediaEncoder::Entry> MediaEncoder::EncodeClip(std::span<const float> samples,
+Result<MediaEncoder::Entry> MediaEncoder::EncodeClip(const ContentHash& clip,
+                                                     std::span<const float> samples,
                                                      int64_t longest) {
-  const ContentHash key = ClipKey(HashClip(samples), longest);
+  const ContentHash key = ClipKey(clip, longest);
   if (Entry found = cache_.Find(key)) return found;
-  const std::lock_guard lock(compute_);
-  G3N_ASSIGN_OR_RETURN(const AudioTower* tower, Hearing());
-  auto soft = std::make_shared<SoftTokens>();
-  soft->hash = key;
-  soft->count = config_.tokens.audio_soft_tokens;
-  const int64_t hidden = config_.text.hidden_size;
-  soft->rows.resize(static_cast<size_t>(soft->count * hidden));
-  G3N_RETURN_IF_ERROR(
-      tower->Encode({&samples, 1}, View(soft->rows.data(), soft->count, hidden), ops_, longest));
-  ++tower_runs_;
-  cache_.Insert(key, soft);
-  return Entry(std::move(soft));
+  return Encode(key, config_.tokens.audio_soft_tokens, [&](const View& rows) -> Status {
+    G3N_ASSIGN_OR_RETURN(const AudioTower* tower, Hearing());
+    return tower->Encode({&samples, 1}, rows, ops_, longest);
+  });
 }
 
 bool MediaEncoder::FindPlan(const ContentHash& key, MediumPlan* plan) {

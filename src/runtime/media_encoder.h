@@ -37,8 +37,9 @@ class MediaEncoder {
   Result<Entry> EncodePicture(const Image& picture, int64_t size);
 
   // A clip of a request whose longest clip has `longest` samples (of 16 kHz): the reference pads
-  // all of them to that. Errors: as above.
-  Result<Entry> EncodeClip(std::span<const float> samples, int64_t longest);
+  // all of them to that. clip: what HashClip gave. Errors: as above.
+  Result<Entry> EncodeClip(const ContentHash& clip, std::span<const float> samples,
+                           int64_t longest);
   // The same from the cache alone, by what HashClip gave; null when it has to be encoded.
   Entry FindClip(const ContentHash& clip, int64_t longest);
   static ContentHash HashClip(std::span<const float> samples);
@@ -48,7 +49,6 @@ class MediaEncoder {
   bool FindPlan(const ContentHash& key, MediumPlan* plan);
   void InsertPlan(const ContentHash& key, const MediumPlan& plan);
 
-  SoftTokenCache& cache() { return cache_; }
   int64_t tower_runs() const {
     return tower_runs_;
   }  // pictures and clips that were not in the cache
@@ -59,6 +59,9 @@ class MediaEncoder {
   static constexpr const char* kHearingTensor =
       "audio_tower.subsample_conv_projection.conv_0.conv.weight";
 
+  // New soft tokens through run(rows [count, D]), which has a tower fill them; into the cache.
+  template <typename Run>
+  Result<Entry> Encode(const ContentHash& key, int64_t count, const Run& run);
   Result<const VisionTower*> Vision();  // compute_ is held
   Result<const AudioTower*> Hearing();
   // A bound tower has its weights repacked in memory of its own: the file's pages need not stay.

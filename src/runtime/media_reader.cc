@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "chat/placeholders.h"
+#include "chat/special_text.h"
 #include "media/decode_image.h"
 #include "media/source.h"
 #include "runtime/media_source.h"
@@ -20,18 +21,15 @@ constexpr int64_t kAnswerRoom = 512;
 constexpr int64_t kTimeTokens = 8;  // "00:02"
 constexpr size_t kMaxImageBytes = size_t{256} << 20;
 
-Status CheckWords(const Message& message, size_t number) {
-  for (const Part& part : message.parts) {
-    if (part.kind != Part::Kind::kText) continue;
-    for (const std::string_view placeholder : {kImageSoftToken, kAudioSoftToken}) {
-      if (part.text.find(placeholder) == std::string::npos) continue;
-      return Error(StatusCode::kInvalidArgument,
-                   "message {} ({}): '{}' stands for a medium and cannot be written as words; "
-                   "attach the medium instead",
-                   number, message.role, placeholder);
-    }
-  }
-  return OkStatus();
+Status CheckWords(std::span<const Message> messages) {
+  const std::string placeholders[] = {std::string(kImageSoftToken), std::string(kAudioSoftToken)};
+  const auto found = SpecialTextFinder(placeholders).Find(messages);
+  if (found.empty()) return OkStatus();
+  const size_t message = found.front().message;
+  return Error(StatusCode::kInvalidArgument,
+               "message {} ({}): '{}' stands for a medium and cannot be written as words; attach "
+               "the medium instead",
+               message + 1, messages[message].role, found.front().text);
 }
 
 }  // namespace
@@ -48,10 +46,8 @@ Status MediaReader::Step() {
 }
 
 Result<std::vector<Message>> MediaReader::Read(std::span<const Message> messages, Prompt* prompt) {
-  for (size_t i = 0; i < messages.size(); ++i) {
-    G3N_RETURN_IF_ERROR(CheckWords(messages[i], i + 1));
-    G3N_RETURN_IF_ERROR(ReadMessage(messages[i]));
-  }
+  G3N_RETURN_IF_ERROR(CheckWords(messages));
+  for (const Message& message : messages) G3N_RETURN_IF_ERROR(ReadMessage(message));
   G3N_RETURN_IF_ERROR(EncodeClips());
   std::vector<Message> result(messages.begin(), messages.end());
   for (size_t i = 0; i < messages.size(); ++i) {
@@ -122,15 +118,15 @@ Status MediaReader::PlanPart(const Part& part, Place* place) {
 
 Status MediaReader::PlanImage(const Part& part, Place* place) {
   const int64_t size = options_.image_size > 0 ? options_.image_size : config_.vision.image_size;
-  G3N_ASSIGN_OR_RETURN(const MediaBytes bytes, MediaBytes::Read(part.source, kMaxImageBytes));
-  const ContentHash file = ContentHasher("image file").Add(size).Add(bytes.span()).Finish();
-  PlanItem item = {.kind = PlanItem::Kind::kPicture, .soft = encoder_.cache().Find(file)};
-  if (item.soft == nullptr) {
+  const ContentHash key = SourceHash("image", part.source).Add(size).Finish();
+  if (!encoder_.FindPlan(key, &place->plan)) {
+    G3N_ASSIGN_OR_RETURN(const MediaBytes bytes, MediaBytes::Read(part.source, kMaxImageBytes));
     G3N_ASSIGN_OR_RETURN(const Image image, DecodeImage(bytes.span(), bytes.name()));
-    G3N_ASSIGN_OR_RETURN(item.soft, encoder_.EncodePicture(image, size));
-    encoder_.cache().Insert(file, item.soft);
+    G3N_ASSIGN_OR_RETURN(auto soft, encoder_.EncodePicture(image, size));
+    place->plan.items.push_back(
+        {.kind = PlanItem::Kind::kPicture, .key = soft->hash, .soft = std::move(soft)});
+    encoder_.InsertPlan(key, place->plan);
   }
-  place->plan.items.push_back(std::move(item));
   return Step();
 }
 
@@ -180,11 +176,12 @@ Status MediaReader::EncodeClips() {
 }
 
 Status MediaReader::EncodeClipsOf(Place& place, int64_t longest) {
-  const bool is_missing = std::ranges::any_of(place.plan.items, [&](PlanItem& item) {
-    if (item.kind != PlanItem::Kind::kClip) return false;
+  bool is_missing = false;
+  for (PlanItem& item : place.plan.items) {
+    if (item.kind != PlanItem::Kind::kClip) continue;
     item.soft = encoder_.FindClip(item.key, longest);
-    return item.soft == nullptr && item.audio.empty();
-  });
+    is_missing = is_missing || (item.soft == nullptr && item.audio.empty());
+  }
   if (is_missing) {
     // The plan came from the cache, which no longer has the soft tokens (or has them for another
     // longest clip): read the sound again.
@@ -201,9 +198,8 @@ Status MediaReader::EncodeClipsOf(Place& place, int64_t longest) {
   }
   for (PlanItem& item : place.plan.items) {
     if (item.kind != PlanItem::Kind::kClip) continue;
-    if (item.soft == nullptr) item.soft = encoder_.FindClip(item.key, longest);
     if (item.soft == nullptr) {
-      G3N_ASSIGN_OR_RETURN(item.soft, encoder_.EncodeClip(item.audio, longest));
+      G3N_ASSIGN_OR_RETURN(item.soft, encoder_.EncodeClip(item.key, item.audio, longest));
     }
     std::vector<float>().swap(item.audio);
     G3N_RETURN_IF_ERROR(Step());

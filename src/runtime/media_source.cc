@@ -11,13 +11,11 @@ namespace {
 
 constexpr size_t kMaxUrlBytes = size_t{1} << 30;
 
-bool IsDataUrl(const std::string& location) { return location.starts_with("data:"); }
-
 }  // namespace
 
 std::string SourceName(const MediaSource& source) {
   if (source.location.empty()) return source.samples ? "samples" : "bytes";
-  return IsDataUrl(source.location) ? "data: URL" : source.location;
+  return gemma3n::SourceName(source.location);
 }
 
 Result<MediaBytes> MediaBytes::Read(const MediaSource& source, size_t max_bytes) {

@@ -60,17 +60,17 @@ Result<MediumPlan> PlanVideoFile(const MediaSource& source, const VideoChoices& 
                                  MediaEncoder& encoder, const std::function<Status()>& on_frame) {
   const std::string name = SourceName(source);
   G3N_ASSIGN_OR_RETURN(const MediaFile file, MediaFile::Open(source));
-  VideoOptions options = {.frames_per_second = choices.frames_per_second};
-  // Opened once to learn whether there is sound, which has to be paid for first.
-  G3N_ASSIGN_OR_RETURN(VideoReader probe, VideoReader::Open(file.input(), options));
-  MediumPlan plan, sound;
-  if (probe.info().has_audio) {
+  G3N_ASSIGN_OR_RETURN(
+      VideoReader reader,
+      VideoReader::Open(file.input(), {.frames_per_second = choices.frames_per_second}));
+  MediumPlan plan, sound;  // the sound has to be paid for first
+  if (reader.info().has_audio) {
     G3N_ASSIGN_OR_RETURN(sound, PlanSound(source, choices.audio_window));
     plan.notes = sound.notes;
   }
   const int64_t left = choices.room - static_cast<int64_t>(sound.items.size()) * choices.clip_cost;
-  options.max_frames = left / choices.frame_cost;
-  if (options.max_frames < 1) {
+  const int64_t max_frames = left / choices.frame_cost;
+  if (max_frames < 1) {
     return Error(StatusCode::kOutOfRange,
                  "{}: a frame takes {} tokens{}, expected room for one, found {}", name,
                  choices.frame_cost,
@@ -79,7 +79,7 @@ Result<MediumPlan> PlanVideoFile(const MediaSource& source, const VideoChoices& 
                      : fmt::format(" and the sound {}", sound.items.size() * choices.clip_cost),
                  std::max<int64_t>(choices.room, 0));
   }
-  G3N_ASSIGN_OR_RETURN(VideoReader reader, VideoReader::Open(file.input(), options));
+  reader.Limit(max_frames);
   const VideoInfo info = reader.info();
   if (info.thinned()) plan.notes.push_back(ThinningNote(name, info));
 
