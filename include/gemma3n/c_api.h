@@ -58,7 +58,7 @@ typedef enum gemma3n_medium {
   GEMMA3N_MEDIUM_VIDEO = 3  /* frames with their times between them, and the sound beside them */
 } gemma3n_medium;
 
-/* How the picture and sound towers multiply. */
+/* How the picture and sound towers multiply. The text model knows the first two. */
 typedef enum gemma3n_precision {
   GEMMA3N_PRECISION_AUTO = 0, /* the fastest that this processor has dot products for */
   GEMMA3N_PRECISION_FLOAT32 = 1,
@@ -91,6 +91,7 @@ typedef struct gemma3n_engine_options {
   const char* mmproj;        /* GGUF: the file with the picture and sound towers; NULL: none */
   int media_precision;       /* a gemma3n_precision */
   int64_t media_cache_bytes; /* soft tokens kept for media that come again */
+  int precision;             /* of the text model: GEMMA3N_PRECISION_AUTO or _FLOAT32 (exact) */
 } gemma3n_engine_options;
 
 typedef struct gemma3n_engine_info {

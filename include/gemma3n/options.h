@@ -10,6 +10,12 @@
 
 namespace gemma3n {
 
+// How the text model multiplies. Every other step is float32 either way.
+enum class Precision {
+  kAuto,     // the fastest way that keeps the stored weights' accuracy: activations are rounded for dot products
+  kFloat32,  // exact: products and sums in float32
+};
+
 // How the picture and sound towers multiply. The text model's precision does not depend on it.
 enum class MediaPrecision {
   kAuto,      // bfloat16 for pictures, int8 for sound where the processor has dot products for both, else float32
@@ -32,6 +38,7 @@ struct EngineOptions {
   std::string tokenizer;            // empty: the model's own; else a tokenizer.json, tokenizer.model or directory
   std::string chat_template;        // empty: the model's own, else built in; "builtin"; or a file with a Jinja template
   std::string mmproj;               // GGUF: the file with the picture and sound towers; empty: a hub directory's own, or none
+  Precision precision = Precision::kAuto;
   MediaPrecision media_precision = MediaPrecision::kAuto;
   int64_t media_cache_bytes = int64_t{256} << 20;  // soft tokens kept for media that come again (2 MiB a picture in E4B)
   int threads = 0;                  // 0: every physical core

@@ -100,6 +100,13 @@ void AddModelOptions(CLI::App& app, ModelOptions& options) {
          "!--no-prefill-skip", options.engine.prefill_skip,
          "Compute layers whose output no one reads, too; same result, slower (for comparison)")
       ->group(group);
+  app.add_option("--precision", options.engine.precision,
+                 "How the text model multiplies: f32 is exact; auto (default) is faster, and as near "
+                 "as the stored weights deserve")
+      ->type_name("auto|f32")
+      ->transform(OneOf({{"auto", static_cast<int>(Precision::kAuto)},
+                         {"f32", static_cast<int>(Precision::kFloat32)}}))
+      ->group(group);
   AddSizeOptions(app, options.size);
 }
 

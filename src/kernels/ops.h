@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "base/thread_pool.h"
+#include "gemma3n/options.h"
 #include "kernels/kernel_table.h"
 #include "tensor/matrix.h"
 
@@ -13,10 +14,12 @@ namespace gemma3n {
 
 class Ops {
  public:
-  Ops(const KernelTable& kernels, ThreadPool& pool) : kernels_(kernels), pool_(pool) {}
+  Ops(const KernelTable& kernels, ThreadPool& pool, Precision precision = Precision::kFloat32)
+      : kernels_(kernels), pool_(pool), precision_(precision) {}
 
   const KernelTable& kernels() const { return kernels_; }
   ThreadPool& pool() const { return pool_; }
+  Precision precision() const { return precision_; }
 
   // y[t] = W x[t].   W: [rows, cols], x: [T, cols], y: [T, rows]
   void Linear(const Matrix& w, const ConstView& x, const View& y) const;
@@ -50,6 +53,7 @@ class Ops {
  private:
   const KernelTable& kernels_;
   ThreadPool& pool_;
+  Precision precision_;
 };
 
 }  // namespace gemma3n

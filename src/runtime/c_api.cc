@@ -17,6 +17,8 @@ static_assert(GEMMA3N_PRECISION_AUTO == static_cast<int>(MediaPrecision::kAuto))
 static_assert(GEMMA3N_PRECISION_FLOAT32 == static_cast<int>(MediaPrecision::kFloat32));
 static_assert(GEMMA3N_PRECISION_BFLOAT16 == static_cast<int>(MediaPrecision::kBFloat16));
 static_assert(GEMMA3N_PRECISION_INT8 == static_cast<int>(MediaPrecision::kInt8));
+static_assert(GEMMA3N_PRECISION_AUTO == static_cast<int>(Precision::kAuto));
+static_assert(GEMMA3N_PRECISION_FLOAT32 == static_cast<int>(Precision::kFloat32));
 
 using namespace internal;  // NOLINT
 
@@ -27,6 +29,7 @@ gemma3n_engine_options EngineDefaults() {
   c.threads = options.threads;
   c.prefill_chunk = options.prefill_chunk;
   c.prefill_skip = options.prefill_skip ? 1 : 0;
+  c.precision = static_cast<int>(options.precision);
   c.media_precision = static_cast<int>(options.media_precision);
   c.media_cache_bytes = options.media_cache_bytes;
   return c;
@@ -39,6 +42,10 @@ Result<EngineOptions> ToEngineOptions(const gemma3n_engine_options* given) {
     return Error(StatusCode::kInvalidArgument, "media_precision: expected {} to {}, found {}",
                  int{GEMMA3N_PRECISION_AUTO}, int{GEMMA3N_PRECISION_INT8}, c.media_precision);
   }
+  if (c.precision < GEMMA3N_PRECISION_AUTO || c.precision > GEMMA3N_PRECISION_FLOAT32) {
+    return Error(StatusCode::kInvalidArgument, "precision: expected {} or {}, found {}",
+                 int{GEMMA3N_PRECISION_AUTO}, int{GEMMA3N_PRECISION_FLOAT32}, c.precision);
+  }
   EngineOptions options;
   if (c.model != nullptr) options.model = c.model;
   if (c.tokenizer != nullptr) options.tokenizer = c.tokenizer;
@@ -47,6 +54,7 @@ Result<EngineOptions> ToEngineOptions(const gemma3n_engine_options* given) {
   options.threads = c.threads;
   options.prefill_chunk = c.prefill_chunk;
   options.prefill_skip = c.prefill_skip != 0;
+  options.precision = static_cast<Precision>(c.precision);
   options.media_precision = static_cast<MediaPrecision>(c.media_precision);
   options.media_cache_bytes = c.media_cache_bytes;
   if (c.on_progress != nullptr) {

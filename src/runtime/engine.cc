@@ -91,14 +91,14 @@ Result<std::shared_ptr<EngineImpl>> LoadImpl(const EngineOptions& options) {
   G3N_ASSIGN_OR_RETURN(HardEmbeddings vision,
                        ComputeHardEmbeddings(impl->towers(), "embed_vision.",
                                              tokens.vision_vocab_offset, tokens.vision_vocab_size,
-                                             impl->config().vision.rms_norm_eps, impl->ops));
+                                             impl->config().vision.rms_norm_eps, impl->exact_ops));
   G3N_ASSIGN_OR_RETURN(
       HardEmbeddings audio,
       ComputeHardEmbeddings(impl->towers(), "embed_audio.", tokens.audio_vocab_offset,
-                            tokens.audio_vocab_size, impl->config().audio.rms_norm_eps, impl->ops));
+                            tokens.audio_vocab_size, impl->config().audio.rms_norm_eps, impl->exact_ops));
   impl->hard.push_back(std::move(vision));
   impl->hard.push_back(std::move(audio));
-  impl->media.emplace(impl->towers(), impl->config(), impl->ops, impl->compute, options);
+  impl->media.emplace(impl->towers(), impl->config(), impl->exact_ops, impl->compute, options);
   const TextConfig& text = impl->config().text;
   G3N_ASSIGN_OR_RETURN(
       impl->arena, Arena::Create(Decoder::ArenaBytes(text, options.prefill_chunk, text.max_position,

@@ -32,7 +32,8 @@ struct EngineImpl {
         tokenizer(std::move(t)),
         chat_template(std::move(ct)),
         pool(std::make_unique<ThreadPool>(options.threads)),
-        ops(k, *pool) {}
+        ops(k, *pool, options.precision),
+        exact_ops(k, *pool, Precision::kFloat32) {}
 
   EngineOptions options;
   Checkpoint checkpoint;
@@ -41,7 +42,8 @@ struct EngineImpl {
   Result<Tokenizer> tokenizer;       // kNotFound: the checkpoint has none, and ids go in and out
   ChatTemplate chat_template;
   std::unique_ptr<ThreadPool> pool;
-  Ops ops;
+  Ops ops;        // of the text model
+  Ops exact_ops;  // of the towers, whose precision is asked for by itself
   TextWeights weights;
   std::vector<HardEmbeddings> hard;
   ModelInfo info;

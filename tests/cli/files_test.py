@@ -24,7 +24,7 @@ class LogitsTest(support.CliTest):
             tokens = [int(t) for t in floats(expected[f'{prompt}/tokens'][2])]
             file = self.folder / 'tokens.json'
             file.write_text(json.dumps(tokens))
-            shape, got = self.logits('--tokens', file)
+            shape, got = self.logits('--tokens', file, '--precision', 'f32')
             want = floats(expected[f'{prompt}/logits'][2])
             self.assertEqual(list(shape), expected[f'{prompt}/logits'][1])
             worst = max(abs(a - b) for a, b in zip(got, want))

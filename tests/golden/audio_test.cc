@@ -32,7 +32,7 @@ std::string Difference(const SomeRows& expected, const ConstView& found, int64_t
 
 class AudioTest : public ::testing::TestWithParam<const KernelTable*> {
  protected:
-  AudioTest() : ops_(*GetParam(), pool_) {}
+  AudioTest() : ops_(*GetParam(), pool_, Precision::kFloat32) {}
 
   static const AudioExpected& Expected() {
     static const AudioExpected expected = ReadAudioExpected();
@@ -132,7 +132,7 @@ TEST_P(AudioTest, TheSameBitsInAnyCompany) {
   const std::vector<float> alone = EncodeSounds(tower, {sound(480000)}, ops_);
   ThreadPool three(3);
   const std::vector<float> together = EncodeSounds(
-      tower, {sound(16000), sound(480000), sound(40000), sound(1000)}, Ops(*GetParam(), three));
+      tower, {sound(16000), sound(480000), sound(40000), sound(1000)}, Ops(*GetParam(), three, Precision::kFloat32));
   EXPECT_EQ(std::vector(together.begin() + static_cast<int64_t>(alone.size()),
                         together.begin() + 2 * static_cast<int64_t>(alone.size())),
             alone);
@@ -159,7 +159,7 @@ TEST_P(AudioTest, OtherArithmeticsStayNear) {
 
 TEST(AudioCheckpointTest, NamesWhatIsMissing) {
   ThreadPool pool(1);
-  const Ops ops(*AvailableKernels().front(), pool);
+  const Ops ops(*AvailableKernels().front(), pool, Precision::kFloat32);
   for (const char* name : {"model.audio_tower.conformer.2.attention.attn.per_dim_scale",
                            "model.embed_audio.embedding.weight",
                            "model.audio_tower.subsample_conv_projection.conv_1.conv.weight"}) {
@@ -174,7 +174,7 @@ TEST(AudioCheckpointTest, NamesWhatIsMissing) {
 
 TEST(AudioCheckpointTest, NamesAWrongShape) {
   ThreadPool pool(1);
-  const Ops ops(*AvailableKernels().front(), pool);
+  const Ops ops(*AvailableKernels().front(), pool, Precision::kFloat32);
   const AudioCheckpoint files;
   std::string config = gemma3n::testing::ReadAll(files.path() + "/config.json");
   const size_t at = config.find("\"hidden_size\": 64");

@@ -130,7 +130,7 @@ class GoldenModel {
   GoldenModel(const std::string& directory, const KernelTable& kernels, int threads = 1)
       : checkpoint_(Take(Checkpoint::Open(directory))),
         pool_(threads),
-        ops_(kernels, pool_),
+        ops_(kernels, pool_, Precision::kFloat32),
         weights_(Take(BindTextWeights(checkpoint_, kernels))) {
     const MultimodalTokens& ids = checkpoint_.config().tokens;
     hard_.push_back(Take(ComputeHardEmbeddings(checkpoint_, "embed_vision.",

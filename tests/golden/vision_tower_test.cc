@@ -55,7 +55,7 @@ class VisionGolden : public ::testing::Test {
     };
     const Values pixels = expected("pixels"), sums = expected("sums"), soft = expected("soft");
     ThreadPool pool(threads);
-    const Ops ops(kernels, pool);
+    const Ops ops(kernels, pool, Precision::kFloat32);
     const VisionTower tower = Take(VisionTower::Bind(*checkpoint_, Arithmetic::kFloat32, ops));
     int64_t tap = 0;
     const float* pixel = pixels.data.data();
@@ -115,7 +115,7 @@ TEST_F(VisionGolden, RoundedArithmeticStaysClose) {
       Take(SafetensorsFile::Open(FixtureDirectory("vision_tower") + "/expected.safetensors"));
   const Values expected = ReadValues(file.tensors().at("256.soft"));
   ThreadPool pool(2);
-  const Ops ops(*Take(ChooseKernels()), pool);
+  const Ops ops(*Take(ChooseKernels()), pool, Precision::kFloat32);
   for (const auto& [arithmetic, most] :
        {std::pair(Arithmetic::kBFloat16, 0.05), std::pair(Arithmetic::kInt8, 0.15)}) {
     const VisionTower tower = Take(VisionTower::Bind(*checkpoint_, arithmetic, ops));
@@ -132,7 +132,7 @@ TEST_F(VisionGolden, RoundedArithmeticStaysClose) {
 
 TEST_F(VisionGolden, OtherPicturesAreRefusedInASentence) {
   ThreadPool pool(1);
-  const Ops ops(*Take(ChooseKernels()), pool);
+  const Ops ops(*Take(ChooseKernels()), pool, Precision::kFloat32);
   const VisionTower tower = Take(VisionTower::Bind(*checkpoint_, Arithmetic::kFloat32, ops));
   std::vector<float> out(static_cast<size_t>(256 * kHidden));
   const View soft(out.data(), 256, kHidden);
@@ -149,7 +149,7 @@ TEST_F(VisionGolden, AWrongTensorIsNamed) {
   const auto shapes = nlohmann::json::parse(in).get<testing::TensorShapes>();
   const std::string p = "model.vision_tower.timm_model.";
   ThreadPool pool(1);
-  const Ops ops(*Take(ChooseKernels()), pool);
+  const Ops ops(*Take(ChooseKernels()), pool, Precision::kFloat32);
   const auto bind = [&](const std::string& name, const std::vector<int64_t>* shape) {
     testing::TensorShapes changed = shapes;
     changed.erase(name);

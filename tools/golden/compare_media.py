@@ -22,7 +22,7 @@ from PIL import Image
 from transformers import AutoConfig, Gemma3nAudioFeatureExtractor, Gemma3nForConditionalGeneration
 from transformers.models.siglip.image_processing_siglip import SiglipImageProcessor
 
-from engine_cli import Engine
+from engine_cli import EXACT, Engine
 
 WORDS = 'What is in this picture? Transcribe the speech. And now? compare both, please: first second one two'.split()
 
@@ -137,7 +137,8 @@ def main():
             folder = pathlib.Path(directory)
             messages, images, sounds = conversation(rng, folder)
             (folder / 'messages.json').write_text(json.dumps(messages))
-            flags = ['--model', args.model, '--messages', folder / 'messages.json', '--media-precision', args.precision]
+            flags = ['--model', args.model, '--messages', folder / 'messages.json', '--media-precision', args.precision,
+                     *EXACT]
             engine.run('logits', *flags, '--output', folder / 'logits.npy')
             found = np.load(folder / 'logits.npy')
         ids = reference.ids(messages)

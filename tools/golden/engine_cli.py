@@ -11,6 +11,9 @@ class EngineError(RuntimeError):
     pass
 
 
+EXACT = ('--precision', 'f32')  # these scripts compare with float32 and float64 references
+
+
 class Engine:
     def __init__(self, binary, kernels=None):
         self.binary = binary
@@ -28,7 +31,7 @@ class Engine:
             f.write(prompt)
             f.flush()
             out = self.run('run', '--model', model, '--prompt', '@' + f.name, '--temperature', 0, '--max-tokens', max_tokens,
-                           '--json', *flags)
+                           '--json', *EXACT, *flags)
         return json.loads(out)['tokens']
 
     def logits(self, model, tokens, *flags):
@@ -37,7 +40,7 @@ class Engine:
             ids, out = os.path.join(directory, 'ids.json'), os.path.join(directory, 'logits.npy')
             with open(ids, 'w') as f:
                 json.dump([int(t) for t in tokens], f)
-            self.run('logits', '--model', model, '--tokens', ids, '--output', out, *flags)
+            self.run('logits', '--model', model, '--tokens', ids, '--output', out, *EXACT, *flags)
             return np.load(out)
 
     def greedy(self, model, prompt_tokens, count, *flags):

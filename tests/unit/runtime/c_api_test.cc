@@ -207,6 +207,18 @@ TEST_F(CApiTest, OptionStructsOfAnyAge) {
   EXPECT_EQ(info.vocab_size, 0) << "beyond the caller's struct";
 }
 
+TEST_F(CApiTest, Precision) {
+  auto options = LoadOptions();
+  EXPECT_EQ(options.precision, GEMMA3N_PRECISION_AUTO);
+  gemma3n_engine* engine = nullptr;
+  options.precision = GEMMA3N_PRECISION_BFLOAT16;
+  EXPECT_EQ(gemma3n_engine_load(&options, &engine, &error_), GEMMA3N_INVALID_ARGUMENT);
+  EXPECT_THAT(error_.message, testing::EndsWith("precision: expected 0 or 1, found 2"));
+  options.precision = GEMMA3N_PRECISION_FLOAT32;
+  ASSERT_EQ(gemma3n_engine_load(&options, &engine, &error_), GEMMA3N_OK) << error_.message;
+  gemma3n_engine_free(engine);
+}
+
 TEST_F(CApiTest, SizesOfTheModel) {
   const auto engine = LoadEngine();
   gemma3n_session_options options;
