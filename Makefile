@@ -3,6 +3,8 @@ MODEL ?= models/tiny
 PROMPT ?= What is three plus four?
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 20
+PEER_PYTHON ?= python3
+BENCH ?= --quick
 GEMMA3N = build/release/bin/gemma3n
 export MODEL PROMPT
 
@@ -40,11 +42,13 @@ else
 	@$(GEMMA3N) run --model "$$MODEL" --prompt "$$PROMPT" --stats
 endif
 
-bench: deps-dev  ## micro-benchmarks, and speed and memory of MODEL if given
+bench: deps-dev  ## a GGUF file as MODEL beside llama.cpp, BENCH=--full for 16K; without one, micro-benchmarks
 	$(call configure_and_build,release,-DGEMMA3N_BUILD_BENCH=ON)
+ifeq ($(origin MODEL),file)
 	@set -e; for b in build/release/bin/*_bench; do echo "== $$b"; $$b; done
-ifneq ($(MODEL),)
-	@$(GEMMA3N) bench --model "$$MODEL"
+	@echo 'A model beside llama.cpp: make bench MODEL=model.gguf PEER_PYTHON=peers/bin/python (see bench/README.md)'
+else
+	@python3 bench/compare_peers.py "$$MODEL" --gemma3n $(GEMMA3N) --python $(PEER_PYTHON) $(BENCH)
 endif
 
 fuzz: deps-dev   ## each parser's fuzzer for FUZZ_SECONDS

@@ -1,116 +1,127 @@
-// What this processor can do at most, on one core: multiply-adds per second of each instruction
-// that the kernels use, in registers alone, and bytes read per second. The best of several short
-// runs, so that other work on the machine counts little. `peak_bench` prints one line per figure.
-#include <cstdint>
+// What this processor can do at most: multiply-adds per second of each instruction that the kernels
+// use, and bytes read per second. One core is measured by its thread's own processor time, so that
+// other work on the machine counts little; more by the clock. The best of several short runs.
+//
+//   peak_bench                one core, a line per figure
+//   peak_bench --json N       1 and N threads: the best rate of each kind and the reads of memory
+#include <pthread.h>
+
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <ctime>
-#include <vector>
+#include <map>
+#include <thread>
 
-#include "kernels/dispatch.h"
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
+#include "peak_loops.h"
 
-namespace gemma3n {
+namespace gemma3n::bench {
 namespace {
 
-double Now() {
+double ThreadSeconds() {
   timespec t;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
   return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
 }
 
-template <class Run>
-double Best(double work, const Run& run) {
-  double best = 1e30;
-  for (int i = 0; i < 40; ++i) {
-    const double start = Now();
-    run();
-    const double seconds = Now() - start;
-    if (seconds < best) best = seconds;
-  }
-  return 1e-9 * work / best;
+double ClockSeconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-#if defined(__x86_64__)
-constexpr int64_t kLoops = 1 << 20;
-
-#define G3N_REPEAT16(x) \
-  x(0) x(1) x(2) x(3) x(4) x(5) x(6) x(7) x(8) x(9) x(10) x(11) x(12) x(13) x(14) x(15)
-#define G3N_ZERO(i) "vpxord %%zmm" #i ", %%zmm" #i ", %%zmm" #i "\n"
-#define G3N_LOOP(op)  \
-  int64_t n = kLoops; \
-  asm volatile(G3N_REPEAT16(G3N_ZERO) "vpxord %%zmm16, %%zmm16, %%zmm16\n"                            \
-               "1:\n" G3N_REPEAT16(op) "dec %0\n jnz 1b\n vzeroupper\n" : "+r"(n)::"cc", "memory",    \
-               "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9",        \
-               "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15")
-
-#define G3N_FMA(i) "vfmadd231ps %%zmm16, %%zmm16, %%zmm" #i "\n"
-#define G3N_BF16(i) "vdpbf16ps %%zmm16, %%zmm16, %%zmm" #i "\n"
-#define G3N_VNNI(i) "vpdpbusd %%zmm16, %%zmm16, %%zmm" #i "\n"
-__attribute__((target("avx512f"))) void LoopFma() { G3N_LOOP(G3N_FMA); }
-__attribute__((target("avx512f,avx512bf16"))) void LoopBFloat16() { G3N_LOOP(G3N_BF16); }
-__attribute__((target("avx512f,avx512vnni"))) void LoopVnni() { G3N_LOOP(G3N_VNNI); }
-
-struct alignas(64) TileConfig {
-  uint8_t palette = 1, start_row = 0, reserved[14] = {};
-  uint16_t bytes_per_row[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-};
-
-#define G3N_TILES(op)                                                        \
-  static const TileConfig config;                                            \
-  int64_t n = kLoops / 16;                                                   \
-  asm volatile("ldtilecfg %1\n 1:\n" op " %%tmm6, %%tmm4, %%tmm0\n" op       \
-               " %%tmm7, %%tmm4, %%tmm1\n" op " %%tmm6, %%tmm5, %%tmm2\n" op \
-               " %%tmm7, %%tmm5, %%tmm3\n"                                   \
-               "dec %0\n jnz 1b\n tilerelease\n"                             \
-               : "+r"(n)                                                     \
-               : "m"(config)                                                 \
-               : "cc", "memory")
-void LoopTileBFloat16() { G3N_TILES("tdpbf16ps"); }
-void LoopTileInt8() { G3N_TILES("tdpbssd"); }
-#endif
-
-double ReadBandwidth(int64_t bytes) {
-  const std::vector<uint64_t> memory(static_cast<size_t>(bytes / 8), 1);
-  volatile uint64_t sink = 0;
-  const int64_t passes = bytes < (int64_t{1} << 24) ? (int64_t{1} << 26) / bytes : 1;
-  return Best(static_cast<double>(bytes * passes), [&] {
-    uint64_t a = 0, b = 0, c = 0, d = 0;
-    for (int64_t p = 0; p < passes; ++p) {
-      for (size_t i = 0; i + 32 <= memory.size();
-           i += 32) {  // one value of each cache line, four lines side by side
-        a += memory[i], b += memory[i + 8], c += memory[i + 16], d += memory[i + 24];
-      }
+// Giga-units per second, of `work` units that run(thread) does on each of `threads`.
+template <class Run>
+double Best(double work, int threads, int runs, const Run& run) {
+  double best = 1e30;
+  if (threads == 1) {
+    for (int i = 0; i < runs; ++i) {
+      const double start = ThreadSeconds();
+      run(0);
+      best = std::min(best, ThreadSeconds() - start);
     }
-    sink = sink + a + b + c + d;
-  });
+    return 1e-9 * work / best;
+  }
+  pthread_barrier_t barrier;
+  pthread_barrier_init(&barrier, nullptr, static_cast<unsigned>(threads));
+  std::vector<std::thread> team;
+  for (int t = 0; t < threads; ++t) {
+    team.emplace_back([&, t] {
+      for (int i = 0; i < runs; ++i) {
+        pthread_barrier_wait(&barrier);
+        const double start = ClockSeconds();
+        run(t);
+        pthread_barrier_wait(&barrier);
+        if (t == 0) best = std::min(best, ClockSeconds() - start);
+      }
+    });
+  }
+  for (auto& thread : team) thread.join();
+  pthread_barrier_destroy(&barrier);
+  return 1e-9 * work * threads / best;
+}
+
+// GB/s of `threads` that each read their own `bytes`, over and over when those are few.
+double ReadBandwidth(int64_t bytes, int threads, int runs) {
+  const size_t size = static_cast<size_t>(bytes) / sizeof(uint64_t);
+  const std::vector<uint64_t> memory(size * static_cast<size_t>(threads), 1);
+  const int64_t passes = std::max<int64_t>(1, (int64_t{1} << 26) / bytes);
+  double best = 0;
+  for (size_t streams : {1, 2, 4}) {
+    best = std::max(best, Best(static_cast<double>(bytes * passes), threads, runs, [&](int thread) {
+                      uint64_t sum = 0;
+                      for (int64_t p = 0; p < passes; ++p) {
+                        sum += ReadLines(memory.data() + size * static_cast<size_t>(thread), size,
+                                         streams);
+                      }
+                      volatile uint64_t sink = sum;
+                      static_cast<void>(sink);
+                    }));
+  }
+  return best;
+}
+
+void PrintLines() {
+  for (const PeakLoop& loop : PeakLoops()) {
+    std::printf("%-26s %8.1f GMAC/s\n", loop.name,
+                Best(loop.macs, 1, 40, [&](int) { loop.run(); }));
+  }
+  for (int64_t bytes : {int64_t{1} << 15, int64_t{1} << 20, int64_t{1} << 24, int64_t{1} << 28}) {
+    std::printf("read %6.1f MB             %8.1f GB/s\n", 1e-6 * static_cast<double>(bytes),
+                ReadBandwidth(bytes, 1, 20));
+  }
+}
+
+void PrintJson(int most_threads) {
+  std::printf("[");
+  for (int threads = 1; threads <= most_threads; threads += std::max(1, most_threads - 1)) {
+    std::map<std::string, double> best;
+    for (const PeakLoop& loop : PeakLoops()) {
+      double& rate = best[loop.kind];
+      rate = std::max(rate, Best(loop.macs, threads, 20, [&](int) { loop.run(); }));
+    }
+    std::printf("%s{\"threads\": %d", threads == 1 ? "" : ",\n ", threads);
+    for (const auto& [kind, rate] : best) {
+      std::printf(", \"%s_gmacs\": %.1f", kind.c_str(), rate);
+    }
+    std::printf(", \"read_gbytes\": %.2f}", ReadBandwidth(int64_t{1} << 28, threads, 8));
+  }
+  std::printf("]\n");
 }
 
 }  // namespace
-}  // namespace gemma3n
+}  // namespace gemma3n::bench
 
-int main() {
-  using namespace gemma3n;
-#if defined(__x86_64__)
-  for (const KernelTable* table : AvailableKernels()) {
-    const std::string name = table->name;
-    if (name == "avx512")
-      std::printf("float32 FMA    %8.1f GMAC/s\n", Best(16.0 * 16 * kLoops, LoopFma));
-    if (name == "avx512vnni")
-      std::printf("int8 VNNI      %8.1f GMAC/s\n", Best(16.0 * 64 * kLoops, LoopVnni));
-    if (name == "avx512bf16")
-      std::printf("AVX512_BF16    %8.1f GMAC/s\n", Best(16.0 * 32 * kLoops, LoopBFloat16));
-    if (name != "amx") continue;
-    std::printf("AMX bfloat16   %8.1f GMAC/s\n",
-                Best(4 * 8192.0 * (kLoops / 16), LoopTileBFloat16));
-    std::printf("AMX int8       %8.1f GMAC/s\n", Best(4 * 16384.0 * (kLoops / 16), LoopTileInt8));
+int main(int argc, char** argv) {
+  const int threads = argc == 3 && std::strcmp(argv[1], "--json") == 0 ? std::atoi(argv[2]) : 0;
+  if (argc > 1 && (threads < 1 || threads > 1024)) {
+    std::fprintf(stderr, "usage: peak_bench [--json THREADS]\n");
+    return 2;
   }
-#endif
-  for (int64_t bytes : {int64_t{1} << 15, int64_t{1} << 20, int64_t{1} << 24, int64_t{1} << 28}) {
-    std::printf("read %6.1f MB %8.1f GB/s\n", 1e-6 * static_cast<double>(bytes),
-                ReadBandwidth(bytes));
+  if (threads > 0) {
+    gemma3n::bench::PrintJson(threads);
+  } else {
+    gemma3n::bench::PrintLines();
   }
   return 0;
 }

@@ -3,6 +3,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <span>
 
 #include "cli/command.h"
 #include "cli/help.h"
@@ -16,24 +17,29 @@ namespace {
 
 struct BenchOptions {
   ModelOptions model;
-  int64_t prompt_tokens = 512, gen_tokens = 64, repeats = 3, warmup = 1;
+  std::vector<int64_t> prompt_tokens = {512};  // one after the other in one session
+  int64_t gen_tokens = 64, repeats = 3, warmup = 1, warmup_tokens = 0;
   uint64_t seed = 1;
   bool json = false;
 };
 
+// Of one length of the prompt, over the repeats.
 struct Figures {
-  std::vector<double> prefill_seconds, first_token_seconds, decode_seconds;
+  std::vector<double> prefill_rate, prefill_seconds, first_token_seconds, decode_seconds;
 };
 
-// Ordinary words at random: special tokens would end or bend the run. Without a tokenizer, any ids
-// past the first few, which are special.
-Result<std::vector<int32_t>> RandomPrompt(const Engine& engine, int64_t count, uint64_t seed) {
+double Rate(int64_t tokens, double seconds) {
+  return seconds > 0 ? static_cast<double>(tokens) / seconds : 0;
+}
+
+// Makes the prompt `count` tokens long, with ordinary words at random: special tokens would end or
+// bend the run. Without a tokenizer, any ids past the first few, which are special.
+Status Lengthen(const Engine& engine, int64_t count, std::mt19937_64& random,
+                std::vector<int32_t>& ids) {
   const bool words = engine.info().has_tokenizer;
-  std::vector<int32_t> ids;
-  if (words) {
+  if (words && ids.empty()) {
     G3N_ASSIGN_OR_RETURN(ids, engine.Tokenize("", true));
   }
-  std::mt19937_64 random(seed);
   const auto vocab = static_cast<uint64_t>(engine.info().vocab_size);
   constexpr uint64_t kSpecial = 4;
   for (int refused = 0; static_cast<int64_t>(ids.size()) < count;) {
@@ -43,7 +49,7 @@ Result<std::vector<int32_t>> RandomPrompt(const Engine& engine, int64_t count, u
     ids.push_back(id[0]);
   }
   ids.resize(static_cast<size_t>(count));
-  return ids;
+  return {};
 }
 
 GenerationOptions Greedy(int64_t tokens) {
@@ -54,17 +60,19 @@ GenerationOptions Greedy(int64_t tokens) {
   return options;
 }
 
-Result<Figures> Measure(const Engine& engine, Session& session, const BenchOptions& options) {
+// One run through `lengths`; the answer to a length is part of the next one's prompt, which the
+// session therefore only computes the rest of.
+Status MeasureRun(const Engine& engine, Session& session, const BenchOptions& options,
+                  std::span<const int64_t> lengths, uint64_t seed, std::vector<Figures>& figures) {
   const auto stop_on_interrupt = [](const TokenEvent&) { return !Interrupted(); };
   const auto stop_prefill = [](int64_t, int64_t) { return !Interrupted(); };
-  Figures figures;
-  Progress progress("measuring");
-  const int64_t total = options.warmup + options.repeats;
-  for (int64_t i = 0; i < total; ++i) {
-    progress.Count(i, total);
-    session.Reset();
-    G3N_ASSIGN_OR_RETURN(const auto prompt, RandomPrompt(engine, options.prompt_tokens,
-                                                         options.seed + static_cast<uint64_t>(i)));
+  std::mt19937_64 random(seed);
+  std::vector<int32_t> prompt;
+  double prefill_seconds = 0;
+  int64_t prefilled = 0;
+  session.Reset();
+  for (size_t i = 0; i < lengths.size(); ++i) {
+    G3N_RETURN_IF_ERROR(Lengthen(engine, lengths[i], random, prompt));
     G3N_ASSIGN_OR_RETURN(const auto result, session.Generate(prompt, Greedy(options.gen_tokens),
                                                              stop_on_interrupt, stop_prefill));
     if (Interrupted()) return Status(StatusCode::kCancelled, "interrupted");
@@ -74,10 +82,30 @@ Result<Figures> Measure(const Engine& engine, Session& session, const BenchOptio
           "bench: expected {} tokens of answer, found {} ({}); a larger --context may help",
           options.gen_tokens, result.stats.generated_tokens, StopReasonName(result.reason));
     }
-    if (i < options.warmup) continue;
-    figures.prefill_seconds.push_back(result.stats.prefill_seconds);
-    figures.first_token_seconds.push_back(result.stats.first_token_seconds);
-    figures.decode_seconds.push_back(result.stats.decode_seconds);
+    const double before = prefill_seconds;
+    prefill_seconds += result.stats.prefill_seconds;
+    prefilled += result.stats.prompt_tokens - result.stats.cached_tokens;
+    figures[i].prefill_seconds.push_back(prefill_seconds);
+    figures[i].prefill_rate.push_back(Rate(prefilled, prefill_seconds));
+    figures[i].first_token_seconds.push_back(before + result.stats.first_token_seconds);
+    figures[i].decode_seconds.push_back(result.stats.decode_seconds);
+    prompt.assign(session.tokens().begin(), session.tokens().end());
+  }
+  return {};
+}
+
+Result<std::vector<Figures>> Measure(const Engine& engine, Session& session,
+                                     const BenchOptions& options) {
+  std::vector<Figures> figures(options.prompt_tokens.size()), ignored(figures.size());
+  Progress progress("measuring");
+  const int64_t total = options.warmup + options.repeats, short_one[] = {options.warmup_tokens};
+  for (int64_t i = 0; i < total; ++i) {
+    progress.Count(i, total);
+    const bool warming = i < options.warmup;
+    const bool shorter = warming && options.warmup_tokens > 0;
+    G3N_RETURN_IF_ERROR(MeasureRun(
+        engine, session, options, shorter ? std::span(short_one) : std::span(options.prompt_tokens),
+        options.seed + static_cast<uint64_t>(i), warming ? ignored : figures));
   }
   return figures;
 }
@@ -88,51 +116,76 @@ double Median(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
-double Rate(int64_t tokens, double seconds) {
-  return seconds > 0 ? static_cast<double>(tokens) / seconds : 0;
+using Json = nlohmann::ordered_json;
+
+Json Medians(const Figures& figures, int64_t prompt_tokens, int64_t gen_tokens) {
+  Json json = {{"prompt_tokens", prompt_tokens},
+               {"prefill_seconds", Median(figures.prefill_seconds)},
+               {"prefill_tokens_per_second", Median(figures.prefill_rate)},
+               {"time_to_first_token_seconds", Median(figures.first_token_seconds)},
+               {"decode_tokens_per_second", nullptr}};
+  if (gen_tokens > 1) {  // the first token belongs to the prompt
+    json["decode_tokens_per_second"] = Rate(gen_tokens - 1, Median(figures.decode_seconds));
+  }
+  return json;
 }
 
-Status Report(const Engine& engine, const Figures& figures, const BenchOptions& options) {
-  const ModelInfo& info = engine.info();
-  const double prefill = Median(figures.prefill_seconds),
-               first = Median(figures.first_token_seconds);
-  const double decode = Median(figures.decode_seconds);
-  const double prefill_rate = Rate(options.prompt_tokens, prefill);
-  const double decode_rate =
-      Rate(options.gen_tokens - 1, decode);  // the first token belongs to the prompt
-  const uint64_t peak = PeakResidentBytes();
-  if (options.json) {
-    nlohmann::ordered_json json = {{"version", GEMMA3N_VERSION},
-                                   {"model", info.path},
-                                   {"format", info.format},
-                                   {"kernels", info.kernels},
-                                   {"threads", info.threads},
-                                   {"prompt_tokens", options.prompt_tokens},
-                                   {"gen_tokens", options.gen_tokens},
-                                   {"repeats", options.repeats},
-                                   {"load_seconds", info.load_seconds},
-                                   {"prefill_seconds", prefill},
-                                   {"prefill_tokens_per_second", prefill_rate},
-                                   {"time_to_first_token_seconds", first},
-                                   {"decode_tokens_per_second", decode_rate},
-                                   {"peak_resident_bytes", peak}};
-    if (options.gen_tokens < 2) json["decode_tokens_per_second"] = nullptr;
-    return WriteStdout(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+std::string JsonReport(const ModelInfo& info, const std::vector<Figures>& figures,
+                       const BenchOptions& options) {
+  Json json = {{"version", GEMMA3N_VERSION}, {"model", info.path},
+               {"format", info.format},      {"kernels", info.kernels},
+               {"threads", info.threads},    {"gen_tokens", options.gen_tokens},
+               {"repeats", options.repeats}, {"load_seconds", info.load_seconds}};
+  Json lengths = Json::array();
+  for (size_t i = 0; i < figures.size(); ++i) {
+    lengths.push_back(Medians(figures[i], options.prompt_tokens[i], options.gen_tokens));
   }
-  return WriteStdout(
-      fmt::format("model        {} ({}, kernels {}, {} threads)\n"
-                  "load         {:.2f} s\n"
-                  "prefill      {:.1f} tokens/s  ({} tokens in {:.3f} s)\n"
-                  "first token  {:.3f} s\n"
-                  "decode       {:.1f} tokens/s  ({} tokens)\n"
-                  "memory       {} at most\n"
-                  "medians of {} after {} to warm up\n",
-                  info.path, info.format, info.kernels, info.threads, info.load_seconds,
-                  prefill_rate, options.prompt_tokens, prefill, first, decode_rate,
-                  options.gen_tokens, HumanBytes(peak), options.repeats, options.warmup));
+  if (figures.size() == 1) {
+    json.update(lengths[0]);
+  } else {
+    json["lengths"] = std::move(lengths);
+  }
+  json["peak_resident_bytes"] = PeakResidentBytes();
+  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+Status Report(const Engine& engine, const std::vector<Figures>& figures,
+              const BenchOptions& options) {
+  const ModelInfo& info = engine.info();
+  if (options.json) return WriteStdout(JsonReport(info, figures, options));
+  std::string text =
+      fmt::format("model        {} ({}, kernels {}, {} threads)\nload         {:.2f} s\n",
+                  info.path, info.format, info.kernels, info.threads, info.load_seconds);
+  for (size_t i = 0; i < figures.size(); ++i) {
+    const Figures& f = figures[i];
+    text += fmt::format(
+        "prefill      {:.1f} tokens/s  ({} tokens in {:.3f} s)\n"
+        "first token  {:.3f} s\n"
+        "decode       {:.1f} tokens/s  ({} tokens)\n",
+        Median(f.prefill_rate), options.prompt_tokens[i], Median(f.prefill_seconds),
+        Median(f.first_token_seconds), Rate(options.gen_tokens - 1, Median(f.decode_seconds)),
+        options.gen_tokens);
+  }
+  return WriteStdout(text + fmt::format("memory       {} at most\n"
+                                        "medians of {} after {} to warm up\n",
+                                        HumanBytes(PeakResidentBytes()), options.repeats,
+                                        options.warmup));
+}
+
+Status CheckAscending(const std::vector<int64_t>& lengths, int64_t gen_tokens) {
+  for (size_t i = 1; i < lengths.size(); ++i) {
+    if (lengths[i] < lengths[i - 1] + gen_tokens) {
+      return Error(StatusCode::kInvalidArgument,
+                   "--prompt-tokens: expected lengths that leave room for {} tokens of answer "
+                   "between them, found {} after {}",
+                   gen_tokens, lengths[i], lengths[i - 1]);
+    }
+  }
+  return {};
 }
 
 Status Run(const BenchOptions& options) {
+  G3N_RETURN_IF_ERROR(CheckAscending(options.prompt_tokens, options.gen_tokens));
   G3N_ASSIGN_OR_RETURN(const auto engine, LoadEngine(options.model));
   G3N_ASSIGN_OR_RETURN(const auto session, OpenSession(*engine, options.model));
   const FinishingScope finishing;
@@ -154,10 +207,20 @@ Command MakeBenchCommand(CLI::App& root) {
         ->capture_default_str()
         ->group("Measurement");
   };
-  number("--prompt-tokens", options->prompt_tokens, "Tokens of the prompt (random words)", 1);
+  app->add_option("--prompt-tokens", options->prompt_tokens,
+                  "Tokens of the prompt (random words); of several lengths, each goes on from the "
+                  "last one's answer, and seconds and speed count from the start")
+      ->type_name("N[,N...]")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(NumberBetween(1, 1 << 24, true))
+      ->default_str("512")
+      ->group("Measurement");
   number("--gen-tokens", options->gen_tokens, "Tokens of the answer", 1);
   number("--repeats", options->repeats, "Measured runs", 1);
   number("--warmup", options->warmup, "Runs before them that do not count", 0);
+  number("--warmup-tokens", options->warmup_tokens,
+         "Tokens of their prompts; 0 is as in the measured runs", 0);
   app->add_option("--seed", options->seed, "Seed of the random prompts")
       ->type_name("S")
       ->capture_default_str()
