@@ -4,16 +4,17 @@
     llama_child.py --about                                            versions and the processor's features in use
     llama_child.py MODEL.gguf --lengths 512 2048 --decode 32 ...      prefill to each length, then decode from there
     llama_child.py MODEL.gguf --first-token ID ID ...                 start to first token, by the system's monotonic clock
-    llama_child.py MODEL.gguf --logits OUT.npy ID ID ...              logits of every position, float32
+    llama_child.py MODEL.gguf --logits OUT.npy --tokens ID ...              logits of every position, float32
 
 Runs under whichever Python has llama-cpp-python; side_by_side.llama starts it.
 """
 import argparse
-import ctypes
 import json
+import os
 import random
 import resource
 import sys
+import tempfile
 import time
 
 
@@ -37,15 +38,14 @@ def say(**figures):
 
 class Model:
     def __init__(self, args, outputs=1):
-        self.log = []
-        self.callback = lib.llama_log_callback(lambda level, text, _: self.log.append(text.decode(errors='replace')))
-        lib.llama_log_set(self.callback, ctypes.c_void_p(0))
+        self.log, self.stderr = tempfile.TemporaryFile('w+'), os.dup(2)
+        os.dup2(self.log.fileno(), 2)  # llama.cpp's many words; some of them are wanted
         lib.llama_backend_init()
         params = lib.llama_model_default_params()
-        params.n_gpu_layers, params.use_mmap, params.use_extra_bufts = 0, args.mmap, args.repack
+        params.n_gpu_layers, params.use_extra_bufts = 0, args.repack
         self.model = lib.llama_model_load_from_file(args.model.encode(), params)
         if not self.model:
-            sys.exit(''.join(self.log[-5:]))
+            self.fail('llama.cpp cannot load the model')
         params = lib.llama_context_default_params()
         params.n_ctx, params.n_batch, params.n_ubatch = args.context, args.batch, args.batch
         params.n_threads = params.n_threads_batch = args.threads
@@ -53,16 +53,24 @@ class Model:
         params.no_perf = True
         self.context = lib.llama_init_from_model(self.model, params)
         if not self.context:
-            sys.exit(''.join(self.log[-5:]))
+            self.fail('llama.cpp cannot make a context')
         self.batch, self.context_size = args.batch, args.context
         self.vocab = lib.llama_vocab_n_tokens(lib.llama_model_get_vocab(self.model))
+
+    def lines(self):
+        self.log.seek(0)
+        return [line.strip() for line in self.log]
+
+    def fail(self, what):
+        os.dup2(self.stderr, 2)
+        sys.exit(f'{what}: ' + ' / '.join(self.lines()[-4:]))
 
     def feed(self, tokens):
         """Appends tokens; returns when they are computed."""
         for i in range(0, len(tokens), self.batch):
             part = (lib.llama_token * min(self.batch, len(tokens) - i))(*tokens[i:i + self.batch])
             if lib.llama_decode(self.context, lib.llama_batch_get_one(part, len(part))) != 0:
-                sys.exit(f'llama_decode failed at token {i} of {len(tokens)}: ' + ''.join(self.log[-3:]))
+                self.fail(f'llama_decode failed at token {i} of {len(tokens)}')
         lib.llama_synchronize(self.context)
 
     def last_logits(self):
@@ -72,7 +80,7 @@ class Model:
         lib.llama_memory_clear(lib.llama_get_memory(self.context), True)
 
     def buffers(self):
-        return [line.strip() for line in self.log if 'buffer size' in line]
+        return [line for line in self.lines() if 'buffer size' in line]
 
 
 def measure_lengths(args):
@@ -121,7 +129,7 @@ def all_logits(args):
         for i, token in enumerate(args.tokens):
             batch.token[i], batch.pos[i], batch.n_seq_id[i], batch.seq_id[i][0], batch.logits[i] = token, i, 1, 0, 1
         if lib.llama_decode(model.context, batch) != 0:
-            sys.exit('llama_decode failed: ' + ''.join(model.log[-3:]))
+            model.fail(f'llama_decode failed on a batch of {n}')
         rows = [np.ctypeslib.as_array(lib.llama_get_logits_ith(model.context, i), shape=(model.vocab,)).copy()
                 for i in range(n)]
     np.save(args.logits, np.stack(rows))
@@ -136,7 +144,7 @@ def about():
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument('model', nargs='?')
-    ap.add_argument('tokens', nargs='*', type=int)
+    ap.add_argument('--tokens', nargs='+', type=int, default=[])
     ap.add_argument('--about', action='store_true')
     ap.add_argument('--lengths', nargs='+', type=int)
     ap.add_argument('--first-token', nargs='+', type=int)
@@ -148,7 +156,6 @@ def main():
     ap.add_argument('--batch', type=int, default=512)
     ap.add_argument('--flash', choices=FLASH, default='auto')
     ap.add_argument('--swa-full', action='store_true', help='sliding layers keep the whole context')
-    ap.add_argument('--no-mmap', dest='mmap', action='store_false')
     ap.add_argument('--no-repack', dest='repack', action='store_false')
     ap.add_argument('--seed', type=int, default=1)
     args = ap.parse_args()
