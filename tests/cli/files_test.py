@@ -155,6 +155,14 @@ class BenchTest(support.CliTest):
         text = self.gemma3n('bench', '--model', self.model, '--prompt-tokens', 20, '--gen-tokens', 5).stdout
         self.assertIn(b'tokens/s', text)
 
+    def test_lengths(self):
+        done = self.gemma3n('bench', '--model', self.model, '--prompt-tokens', '20,40', '--gen-tokens', 5, '--repeats', 1,
+                            '--warmup-tokens', 4, '--json')
+        first, second = json.loads(done.stdout)['lengths']
+        self.assertEqual((first['prompt_tokens'], second['prompt_tokens']), (20, 40))
+        self.assertLess(first['prefill_seconds'], second['prefill_seconds'], 'counted from the start')
+        self.fails('bench', '--model', self.model, '--prompt-tokens', '20,22', '--gen-tokens', 5, words=['room for 5', '22 after 20'])
+
     def test_too_long(self):
         self.fails('bench', '--model', self.model, '--prompt-tokens', 300)
 
