@@ -235,6 +235,7 @@ typedef struct gemma3n_generation_options {
   size_t stop_token_count;
   int ignore_end_tokens; /* 1: go on after the model's end tokens */
   int top_logprobs;      /* negative: none; 0: of the chosen token; n: and of the n most probable */
+  int draft_tokens;      /* most tokens guessed from the text so far, 0 .. 7; changes no answer */
 } gemma3n_generation_options;
 
 typedef struct gemma3n_logprob {
@@ -257,6 +258,7 @@ typedef struct gemma3n_generation_result {
   gemma3n_stop_reason reason;
   int64_t prompt_tokens, cached_tokens, generated_tokens;
   double prefill_seconds, first_token_seconds, decode_seconds;
+  int64_t drafted_tokens, accepted_tokens; /* guessed ahead; of these, right */
 } gemma3n_generation_result;
 
 /* Callbacks return nonzero to go on and 0 to stop. */

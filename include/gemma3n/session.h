@@ -38,6 +38,8 @@ struct GenerationStats {
   int64_t prompt_tokens = 0;       // of the whole prompt
   int64_t cached_tokens = 0;       // of these, found in the session's cache
   int64_t generated_tokens = 0;
+  int64_t drafted_tokens = 0;      // guessed ahead (GenerationOptions::draft_tokens)
+  int64_t accepted_tokens = 0;     // of these, what the answer turned out to be
   double prefill_seconds = 0;      // prompt, until its last token's logits
   double first_token_seconds = 0;  // from the call to the first token
   double decode_seconds = 0;       // after the first token

@@ -57,6 +57,7 @@ GenerationOptions Greedy(int64_t tokens) {
   options.temperature = 0.f;
   options.max_tokens = tokens;
   options.ignore_end_tokens = true;
+  options.draft_tokens = 0;  // a model of random weights repeats itself
   return options;
 }
 

@@ -95,6 +95,10 @@ void PrintStats(const GenerationResult& result, double load_seconds) {
              s.generated_tokens, s.first_token_seconds,
              rate(static_cast<double>(s.generated_tokens - 1), s.decode_seconds),
              StopReasonName(result.reason));
+  if (s.drafted_tokens > 0) {
+    fmt::print(stderr, "guessed  {} tokens ahead, {} of them right\n", s.drafted_tokens,
+               s.accepted_tokens);
+  }
   fmt::print(stderr, "machine  loaded in {:.2f} s, {} of memory at most\n", load_seconds,
              HumanBytes(PeakResidentBytes()));
 }

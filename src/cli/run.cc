@@ -95,6 +95,8 @@ Json ResultJson(const GenerationResult& result, const LogprobLog& log, const Run
                 {{"prompt_tokens", s.prompt_tokens},
                  {"cached_tokens", s.cached_tokens},
                  {"generated_tokens", s.generated_tokens},
+                 {"drafted_tokens", s.drafted_tokens},
+                 {"accepted_tokens", s.accepted_tokens},
                  {"load_seconds", load_seconds},
                  {"media_seconds", prompt_seconds},
                  {"prefill_seconds", s.prefill_seconds},

@@ -32,6 +32,7 @@ gemma3n_generation_options GenerationDefaultsC() {
   c.frequency_penalty = options.frequency_penalty;
   c.max_tokens = options.max_tokens;
   c.top_logprobs = options.top_logprobs;
+  c.draft_tokens = options.draft_tokens;
   return c;
 }
 
@@ -59,6 +60,7 @@ Status ToGenerationOptions(const gemma3n_generation_options* given, GenerationOp
   out.stop_tokens.assign(c.stop_tokens, c.stop_tokens + c.stop_token_count);
   out.ignore_end_tokens = c.ignore_end_tokens != 0;
   out.top_logprobs = c.top_logprobs;
+  out.draft_tokens = c.draft_tokens;
   return OkStatus();
 }
 
@@ -84,6 +86,8 @@ gemma3n_generation_result ToResult(const GenerationResult& result) {
   c.prefill_seconds = result.stats.prefill_seconds;
   c.first_token_seconds = result.stats.first_token_seconds;
   c.decode_seconds = result.stats.decode_seconds;
+  c.drafted_tokens = result.stats.drafted_tokens;
+  c.accepted_tokens = result.stats.accepted_tokens;
   return c;
 }
 

@@ -2,15 +2,15 @@
 #include <algorithm>
 #include <chrono>
 #include <random>
-#include <string>
 #include <utility>
 
 #include "gemma3n/session.h"
+#include "runtime/answer.h"
 #include "runtime/guard.h"
+#include "runtime/prompt_lookup.h"
 #include "runtime/session_impl.h"
 #include "sampling/sampler.h"
 #include "sampling/stop_detector.h"
-#include "tokenizer/tokenizer.h"
 
 namespace gemma3n {
 namespace {
@@ -42,88 +42,6 @@ SamplingParams Resolve(const GenerationOptions& options, const GenerationDefault
   p.seed = options.seed ? *options.seed : EntropySeed();
   return p;
 }
-
-// One answer in the making: text so far, what is held back, why it ended.
-class Answer {
- public:
-  Answer(const internal::EngineImpl& engine, const GenerationOptions& options, StopDetector stop,
-         const Session::OnToken& on_token)
-      : engine_(engine),
-        options_(options),
-        on_token_(on_token),
-        decoder_(MakeDecoder(engine)),
-        stop_(std::move(stop)) {}
-
-  // Takes the next token with the raw logits that it was drawn from. Returns false when the answer
-  // has ended.
-  bool Take(int32_t token, std::span<const float> raw_logits) {
-    if (const auto reason = EndOf(token)) return End(*reason);
-    std::vector<TokenLogprob> top;
-    TokenEvent event;
-    event.token = token;
-    if (options_.top_logprobs >= 0) {
-      event.logprob = LogProbability(raw_logits, token);
-      top = TopLogprobs(raw_logits, options_.top_logprobs);
-      event.top = top;
-      result.logprobs.push_back({token, event.logprob});
-    }
-    result.tokens.push_back(token);
-    std::string text;
-    const bool stopped = stop_.Push(decoder_ ? decoder_->Push(token) : "", text);
-    result.text += text;
-    event.text = text;
-    if (on_token_ && !on_token_(event)) return End(StopReason::kCancelled);
-    return stopped ? End(StopReason::kStopString) : true;
-  }
-
-  // Hands out text that was held back: an incomplete character, the beginning of a stop string that
-  // never came.
-  void Flush() {
-    if (stop_.stopped()) return;
-    std::string rest;
-    if (stop_.Push(decoder_ ? decoder_->Finish() : "", rest)) {
-      result.reason = StopReason::kStopString;
-    } else {
-      stop_.Finish(rest);
-    }
-    if (rest.empty()) return;
-    result.text += rest;
-    if (!on_token_ || result.reason == StopReason::kCancelled) return;
-    TokenEvent event;
-    event.token = result.tokens.empty() ? -1 : result.tokens.back();
-    event.text = rest;
-    on_token_(event);
-  }
-
-  bool End(StopReason reason) {
-    result.reason = reason;
-    return false;
-  }
-
-  GenerationResult result;
-
- private:
-  static std::optional<StreamingDecoder> MakeDecoder(const internal::EngineImpl& engine) {
-    if (!engine.tokenizer.ok()) return std::nullopt;
-    return StreamingDecoder(*engine.tokenizer);
-  }
-
-  std::optional<StopReason> EndOf(int32_t token) const {
-    const auto& own = engine_.config().end_tokens;
-    if (!options_.ignore_end_tokens && std::find(own.begin(), own.end(), token) != own.end()) {
-      return StopReason::kEndToken;
-    }
-    const auto& extra = options_.stop_tokens;
-    if (std::find(extra.begin(), extra.end(), token) != extra.end()) return StopReason::kStopToken;
-    return std::nullopt;
-  }
-
-  const internal::EngineImpl& engine_;
-  const GenerationOptions& options_;
-  const Session::OnToken& on_token_;
-  std::optional<StreamingDecoder> decoder_;  // none without a tokenizer: the answer is ids alone
-  StopDetector stop_;
-};
 
 }  // namespace
 
@@ -157,6 +75,11 @@ Result<GenerationResult> Session::Generate(const Prompt& prompt, const Generatio
                          Sampler::Create(Resolve(options, s.engine->config().generation), vocab));
     sampler.ObservePrompt(prompt.tokens);
 
+    if (options.draft_tokens < 0 || options.draft_tokens > Impl::kMostDrafts) {
+      return Error(StatusCode::kInvalidArgument, "draft_tokens: expected 0 to {}, found {}",
+                   Impl::kMostDrafts, options.draft_tokens);
+    }
+
     G3N_ASSIGN_OR_RETURN(StopDetector stop, StopDetector::Create(options.stop));
     Answer answer(*s.engine, options, std::move(stop), on_token);
     GenerationStats& stats = answer.result.stats;
@@ -166,28 +89,49 @@ Result<GenerationResult> Session::Generate(const Prompt& prompt, const Generatio
     const auto prefilled = Clock::now();
     stats.prefill_seconds = Seconds(start, prefilled);
 
+    PromptLookup lookup(options.draft_tokens);
+    for (const internal::PromptRow& row : rows) lookup.Add(row.token, row.embedding == nullptr);
+
     auto first_token = prefilled;
     std::vector<float> scores;
+    std::vector<int32_t> draft;  // guessed tokens that ran with the last one
+    int64_t row = 0;             // of s.logits, and so how many of the draft came true
     for (;;) {
       if (options.max_tokens >= 0 && stats.generated_tokens >= options.max_tokens) {
         answer.End(StopReason::kMaxTokens);
         break;
       }
-      scores.assign(s.logits.begin(), s.logits.end());
+      const std::span<const float> logits = s.LogitsRow(row);
+      scores.assign(logits.begin(), logits.end());
       G3N_ASSIGN_OR_RETURN(const int32_t token, sampler.Sample(scores));
       if (stats.generated_tokens == 0) first_token = Clock::now();
-      if (!answer.Take(token, s.logits)) break;
+      if (!answer.Take(token, logits)) break;
       sampler.ObserveGenerated(token);
+      lookup.Add(token);
       ++stats.generated_tokens;
+      if (row < std::ssize(draft) && draft[row] == token) {
+        ++row;
+        ++stats.accepted_tokens;
+        continue;
+      }
+      s.Forget(std::ssize(draft) - row);
+      lookup.Learn(std::ssize(draft), row);
+      draft.clear();
+      row = 0;
       if (stats.generated_tokens == options.max_tokens)
         continue;  // ends above, without a forward that nobody reads
       if (s.cache.length() >= s.cache.context()) {
         answer.End(StopReason::kContextFull);
         break;
       }
-      const internal::PromptRow row = {token, nullptr, static_cast<uint64_t>(token)};
-      G3N_RETURN_IF_ERROR(s.RunAndKeep({&row, 1}, Impl::Want::kLast));
+      const std::span<const int32_t> guess = lookup.Guess(std::min(
+          s.DraftRoom(), options.max_tokens < 0 ? Impl::kMostDrafts
+                                                : options.max_tokens - stats.generated_tokens - 1));
+      draft.assign(guess.begin(), guess.end());
+      stats.drafted_tokens += std::ssize(draft);
+      G3N_RETURN_IF_ERROR(s.RunDraft(token, draft));
     }
+    s.Forget(std::ssize(draft) - row);
     answer.Flush();
     stats.generated_tokens = static_cast<int64_t>(answer.result.tokens.size());
     stats.first_token_seconds = Seconds(start, first_token);

@@ -88,10 +88,35 @@ Status Session::Impl::Run(Rows prompt, Want want, const OnLogits& on_logits) {
 }
 
 Status Session::Impl::RunAndKeep(Rows prompt, Want want) {
+  logits.clear();
   return Run(prompt, want, [&](int64_t, std::span<const float> values) {
-    logits.assign(values.begin(), values.end());
+    logits.insert(logits.end(), values.begin(), values.end());
     return true;
   });
+}
+
+std::span<const float> Session::Impl::LogitsRow(int64_t i) const {
+  const auto vocab = static_cast<size_t>(decoder.config().vocab_size);
+  return std::span(logits).subspan(static_cast<size_t>(i) * vocab, vocab);
+}
+
+Status Session::Impl::RunDraft(int32_t token, std::span<const int32_t> guesses) {
+  internal::PromptRow run[1 + kMostDrafts];
+  size_t count = 0;
+  run[count++] = {token, nullptr, static_cast<uint64_t>(token)};
+  for (int32_t guess : guesses) run[count++] = {guess, nullptr, static_cast<uint64_t>(guess)};
+  return RunAndKeep({run, count}, Want::kAll);
+}
+
+void Session::Impl::Forget(int64_t last) {
+  if (last <= 0) return;
+  cache.Truncate(cache.length() - last);
+  tokens.resize(static_cast<size_t>(cache.length()));
+  identities.resize(static_cast<size_t>(cache.length()));
+}
+
+int64_t Session::Impl::DraftRoom() const {
+  return std::min({kMostDrafts, cache.max_rows() - 1, cache.context() - cache.length() - 1});
 }
 
 Status Session::Impl::Prefill(Rows prompt, const OnPrefill& on_prefill) {
