@@ -25,6 +25,10 @@ endfunction()
 function(gemma3n_flags target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers
                          -fvisibility=hidden)
+  if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+    # A processor whose least version has fused multiply-adds gets none but those that are written: see docs/KERNELS.md.
+    target_compile_options(${target} PRIVATE -ffp-contract=off)
+  endif()
   if(GEMMA3N_SANITIZE)
     target_compile_options(${target} PUBLIC -fsanitize=${GEMMA3N_SANITIZE} -fno-omit-frame-pointer
                            -fno-sanitize-recover=all)

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 
-OWN = re.compile(r'gemma3n::(simd|avx2|avxvnni|avx512|avx512vnni|avx512bf16|amx)::')
+OWN = re.compile(r'gemma3n::(simd|avx2|avxvnni|avx512|avx512vnni|avx512bf16|amx|neon|neondot|neoni8mm|neonbf16)::')
 # What a wide object file defines: a table or a part of one.
 TABLE = re.compile(r'::(kTable|kFloat32|kInt8|kBFloat16)\b')
 

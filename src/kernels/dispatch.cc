@@ -11,6 +11,10 @@
 
 #include "kernels/avx2/table.h"
 #include "kernels/avx512/table.h"
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
+
+#include "kernels/neon/table.h"
 #endif
 
 namespace gemma3n {
@@ -61,6 +65,11 @@ bool SystemGrantsTiles() {
   return false;
 #endif
 }
+#elif defined(__aarch64__)
+// Bits of what Linux says of the processor: HWCAP_ASIMDDP, HWCAP2_I8MM, HWCAP2_BF16.
+bool HasDotProducts() { return (getauxval(AT_HWCAP) >> 20 & 1) != 0; }
+bool HasInt8Matrices() { return (getauxval(AT_HWCAP2) >> 13 & 1) != 0; }
+bool HasBFloat16() { return (getauxval(AT_HWCAP2) >> 14 & 1) != 0; }
 #endif
 
 }  // namespace
@@ -79,6 +88,13 @@ std::vector<const KernelTable*> AvailableKernels() {
   if (!cpu.avx512_bf16()) return tables;
   tables.push_back(&avx512bf16::kTable);
   if (cpu.amx() && SystemGrantsTiles()) tables.push_back(&amx::kTable);
+#elif defined(__aarch64__)
+  tables.push_back(&neon::kTable);
+  if (!HasDotProducts()) return tables;
+  tables.push_back(&neondot::kTable);
+  if (!HasInt8Matrices()) return tables;
+  tables.push_back(&neoni8mm::kTable);
+  if (HasBFloat16()) tables.push_back(&neonbf16::kTable);
 #endif
   return tables;
 }

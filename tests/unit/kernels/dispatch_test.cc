@@ -63,6 +63,8 @@ TEST_F(Dispatch, TheFastestIsChosen) {
   if (__builtin_cpu_supports("avx512vnni")) {
     EXPECT_STRNE((*chosen)->name, "avx512");
   }
+#elif defined(__aarch64__)
+  EXPECT_TRUE(std::string((*chosen)->name).starts_with("neon")) << (*chosen)->name;
 #endif
 }
 

@@ -372,7 +372,8 @@ TEST(PackedLinear, FastestIsWhatTheTableHas) {
     const Ops ops(*table, pool);
     const Arithmetic fastest = PackedLinear::Fastest(ops);
     const std::string name = table->name;
-    const bool bfloat16 = name == "reference" || name == "avx512bf16" || name == "amx";
+    const bool bfloat16 = name == "reference" || name == "avx512bf16" || name == "amx" ||
+                          name == "neonbf16";
     EXPECT_EQ(fastest, bfloat16 ? Arithmetic::kBFloat16 : Arithmetic::kFloat32) << name;
     const auto packed = PackedLinear::Pack(MatrixOf(w, 8, 8), Arithmetic::kBFloat16, ops);
     EXPECT_EQ(packed.arithmetic(), fastest) << name;

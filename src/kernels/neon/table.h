@@ -1,0 +1,25 @@
+#pragma once
+
+#include "kernels/kernel_table.h"
+#include "kernels/packed.h"
+
+namespace gemma3n::neon {
+extern const KernelTable kTable;
+extern const PackedKernels kFloat32, kInt8;
+}  // namespace gemma3n::neon
+
+// The sets that add dot products, each to those before it. Their float32 code is that of neon.
+namespace gemma3n::neondot {
+extern const KernelTable kTable;
+extern const PackedKernels kInt8;
+}  // namespace gemma3n::neondot
+
+namespace gemma3n::neoni8mm {
+extern const KernelTable kTable;
+extern const PackedKernels kInt8;
+}  // namespace gemma3n::neoni8mm
+
+namespace gemma3n::neonbf16 {
+extern const KernelTable kTable;
+extern const PackedKernels kBFloat16;
+}  // namespace gemma3n::neonbf16
