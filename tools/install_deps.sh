@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Installs what building and testing need on Debian 12 (and its kin), and nothing that is there already:
-#   tools/install_deps.sh [build|test|dev]     build: compile; test: and run the tests (default); dev: and the tools
+#   tools/install_deps.sh [build|test|dev|cross]
+# build: compile; test: and run the tests (default); dev: and the tools; cross: build and test for 64-bit ARM, whose
+# libraries are unpacked under build/ and not installed.
 # Asks the network only when something is missing. docs/DEPENDENCIES.md says more about each library.
 set -euo pipefail
 
@@ -38,13 +40,44 @@ dev=(
   libbenchmark-dev     # micro-benchmarks
   ccache               # quicker rebuilds
 )
+cross=(
+  g++-aarch64-linux-gnu  # compiler for 64-bit ARM
+  qemu-user              # runs what it makes
+  mmdebstrap             # unpacks ARM's libraries into a folder
+)
 
 case "${1:-test}" in
   build) wanted=("${build[@]}") ;;
   test) wanted=("${build[@]}" "${test[@]}") ;;
   dev) wanted=("${build[@]}" "${test[@]}" "${dev[@]}") ;;
-  *) echo "usage: tools/install_deps.sh [build|test|dev]" >&2; exit 2 ;;
+  cross) wanted=("${build[@]}" "${test[@]}" "${cross[@]}") ;;
+  *) echo "usage: tools/install_deps.sh [build|test|dev|cross]" >&2; exit 2 ;;
 esac
+
+root=()
+need_root() {  # WHAT
+  [[ $(id -u) -eq 0 || ${#root[@]} -gt 0 ]] && return
+  command -v sudo >/dev/null || { echo "install_deps: neither root nor sudo; as root: $1" >&2; exit 1; }
+  root=(sudo)
+}
+
+# The libraries of the lists above for ARM, as a tree that the compiler takes for the root. Anew when the lists change.
+unpack_sysroot() {
+  local tree wanted_here
+  tree=$(cd "$(dirname "$0")/.." && pwd)/build/sysroot-arm64
+  wanted_here="libc6-dev $(printf '%s\n' "${build[@]}" "${test[@]}" | grep -- '-dev$' | tr '\n' ' ')"
+  [[ $(cat "$tree/packages" 2>/dev/null) == "$wanted_here" ]] && return
+  echo "unpacking into $tree: $wanted_here" >&2
+  need_root "tools/install_deps.sh cross"
+  mkdir -p "${tree%/*}"
+  "${root[@]}" rm -rf "$tree" "$tree.part"
+  "${root[@]}" mmdebstrap --mode=root --variant=extract --architectures=arm64 --include="${wanted_here// /,}" \
+    "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$tree.part" http://deb.debian.org/debian
+  "${root[@]}" rm -rf "$tree.part/dev"
+  "${root[@]}" chown -R "$(id -u):$(id -g)" "$tree.part"
+  echo "$wanted_here" >"$tree.part/packages"
+  mv "$tree.part" "$tree"
+}
 
 if ! command -v dpkg-query >/dev/null; then
   echo "install_deps: not a Debian system; install the counterparts of: ${wanted[*]}" >&2
@@ -56,16 +89,10 @@ for package in "${wanted[@]}"; do
   status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
   [[ $status == *installed* && $status != *not-installed* ]] || missing+=("$package")
 done
-[[ ${#missing[@]} -eq 0 ]] && exit 0
-
-echo "installing: ${missing[*]}" >&2
-root=()
-if [[ $(id -u) -ne 0 ]]; then
-  command -v sudo >/dev/null || {
-    echo "install_deps: neither root nor sudo; as root: apt-get install ${missing[*]}" >&2
-    exit 1
-  }
-  root=(sudo)
+if [[ ${#missing[@]} -gt 0 ]]; then
+  echo "installing: ${missing[*]}" >&2
+  need_root "apt-get install ${missing[*]}"
+  "${root[@]}" apt-get update -q
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
 fi
-"${root[@]}" apt-get update -q
-"${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
+if [[ ${1:-} == cross ]]; then unpack_sysroot; fi
