@@ -68,6 +68,8 @@ int Main(int64_t tokens, int64_t cols, int64_t rows, int threads, int repeats) {
   time("float32/BF16", [&] { ops.Linear(narrow, in, out); });
   const auto packed = PackedLinear::Pack(narrow, Arithmetic::kFloat32, ops);
   time("float32/packed", [&] { packed.Apply(in, out, ops); });
+  const auto packed_wide = PackedLinear::Pack(wide, Arithmetic::kFloat32, ops);
+  time("float32/wide", [&] { packed_wide.Apply(in, out, ops); });
   const auto bfloat16 = PackedLinear::Pack(narrow, Arithmetic::kBFloat16, ops);
   time("bfloat16", [&] { bfloat16.Apply(in, out, ops); });
   time("bfloat16/io", [&] { bfloat16.Apply(in16, out16, ops); });

@@ -41,6 +41,7 @@ struct KernelTable {
   const char* name;  // "reference", "avx2", "avx512", ...
 
   const PackedKernels* float32;   // null where `linear` is as fast
+  const PackedKernels* float32_parts;  // by bfloat16 parts, for a W whose rows are all tame; null where slower
   const PackedKernels* int8;
   const PackedKernels* bfloat16;  // null where no instruction multiplies bfloat16 faster than float32
 

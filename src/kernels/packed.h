@@ -5,7 +5,8 @@
 // row. The tiles of 16 rows follow each other along the columns, then come the next 16 rows; what
 // is missing reads as zero. A tile of activations holds row after row. A tile of weights is the
 // transpose in groups of 4 bytes: group after group, the 16 rows' 4 bytes each, so that one vector
-// meets one group of an activation row in 16 rows of W.
+// meets one group of an activation row in 16 rows of W. Where a value is a sum of parts, a step has
+// a tile of each, the largest part first.
 //
 // No std headers: files built with wide instruction sets include this.
 #pragma once
@@ -20,6 +21,11 @@ namespace gemma3n {
 inline constexpr int64_t kStripRows = 16, kStepBytes = 64, kTileBytes = kStripRows * kStepBytes;
 inline constexpr int64_t kPanelRows =
     32;  // rows of W that are multiplied together; W is padded to whole panels
+
+// A row is tame when it is zero, or its largest magnitude is in this range: its values and their
+// products are then sums of parts without overflow, and what the parts lose below 2^-126 is small.
+// Bits of float32: 2^-64, 2^52.
+inline constexpr uint32_t kTameLeast = 0x1f800000, kTameMost = 0x59800000;
 
 // Activations [rows, cols] in bfloat16, rows `stride` values apart.
 struct BFloat16View {
@@ -54,6 +60,10 @@ struct InputView {
   InputView(const View& v) : f32(v) {}           // NOLINT
   InputView(const BFloat16View& v) : bf16(v) {}  // NOLINT
   int64_t rows() const { return f32.data != nullptr ? f32.rows : bf16.rows; }
+  InputView Columns(int64_t begin, int64_t count) const {
+    if (f32.data != nullptr) return ConstView(f32.data + begin, f32.rows, count, f32.stride);
+    return BFloat16View{bf16.data + begin, bf16.rows, count, bf16.stride};
+  }
   InputView Rows(int64_t begin, int64_t count) const {
     return f32.data != nullptr ? InputView(f32.Rows(begin, count))
                                : InputView(bf16.Rows(begin, count));
@@ -65,6 +75,10 @@ struct PackedMatrix {
   int64_t rows = 0, steps = 0;
   const std::byte* tiles = nullptr;
   bool halved = false;  // float32 tiles whose values are bfloat16: 2 bytes each, in the same order
+  int64_t parts = 1;    // tiles of a step
+  // Steps of this pass (PackedKernels::pass_steps): x has these alone, and the products of a pass
+  // that is not the first are added to y.
+  int64_t first = 0, count = 0;
   const float* scales = nullptr;    // w[r, c] = scales[r] * q[r, c]
   const int32_t* starts = nullptr;  // -128 sum_c q[r, c]: takes back what `flip` adds
 };
@@ -93,6 +107,17 @@ struct PackedKernels {
   // kBlockRows rows.
   void (*multiply)(const PackedMatrix& w, int64_t begin, int64_t end, const PackedRows& x,
                    const OutputView& y);
+
+  int64_t parts = 1;  // tiles of a step of x, and of W unless one is enough
+
+  // Columns are multiplied this many steps at a time, so that x need be packed for no more; y is
+  // float32 then. 0: all at once.
+  int64_t pass_steps = 0;
+  int64_t range_rows = kPanelRows;  // rows of W that are best multiplied together
+
+  int64_t Passes(int64_t steps) const {
+    return pass_steps == 0 ? 1 : (steps + pass_steps - 1) / pass_steps;
+  }
 };
 
 inline constexpr int64_t kBlockRows =

@@ -1,6 +1,7 @@
 #include "kernels/packed_linear.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <new>
 #include <utility>
@@ -41,18 +42,47 @@ const PackedKernels* KernelsOf(Arithmetic arithmetic, const KernelTable& table) 
   return table.float32;
 }
 
-// Sixteen rows of W: packed as activations are, then each tile transposed in groups of 4 bytes, of
-// which the upper `kept` are kept: 4, or 2 where float32 values are bfloat16.
+// Whether float32 products by parts can take W, and whether one part is all of each value.
+struct Extent {
+  bool tame = true, bfloat16 = true;
+};
+
+Extent Examine(const Matrix& w, const Ops& ops) {
+  std::vector<float> values(static_cast<size_t>(ops.pool().threads() * w.cols));
+  std::atomic<bool> tame = true, bfloat16 = true;
+  ops.ForSlots(w.rows, [&](int slot, int64_t r) {
+    float* row = values.data() + slot * w.cols;
+    ops.Row(w, r, row);
+    uint32_t largest = 0, all = 0;
+    for (int64_t c = 0; c < w.cols; ++c) {
+      all |= FloatToBits(row[c]);
+      largest = std::max(largest, FloatToBits(row[c]) & 0x7fffffff);
+    }
+    if (largest != 0 && (largest < kTameLeast || largest >= kTameMost)) tame = false;
+    if ((all & 0xffff) != 0) bfloat16 = false;
+  });
+  return {tame, bfloat16};
+}
+
+// Sixteen rows of W: packed as activations are, every `apart`th tile then transposed in groups of 4
+// bytes, of which the upper `kept` are kept: 4, or 2 where float32 values are bfloat16.
 template <int64_t kept>
-void TransposeTiles(const std::byte* rows, int64_t steps, std::byte* tiles) {
+void TransposeTiles(const std::byte* rows, int64_t apart, int64_t count, std::byte* tiles) {
   constexpr int64_t kGroups = kStepBytes / 4;
-  for (int64_t s = 0; s < steps; ++s, rows += kTileBytes, tiles += kTileBytes * kept / 4) {
+  for (int64_t s = 0; s < count; ++s, rows += apart * kTileBytes, tiles += kTileBytes * kept / 4) {
     for (int64_t r = 0; r < kStripRows; ++r) {
       for (int64_t g = 0; g < kGroups; ++g) {
         std::memcpy(tiles + (g * kStripRows + r) * kept, rows + (r * kGroups + g) * 4 + 4 - kept,
                     kept);
       }
     }
+  }
+}
+
+// Columns [begin, end) of x to y.
+void Narrow(const ConstView& x, int64_t begin, int64_t end, const BFloat16View& y) {
+  for (int64_t t = 0; t < x.rows; ++t) {
+    for (int64_t r = begin; r < end; ++r) y.row(t)[r] = FloatToBFloat16(x.row(t)[r]);
   }
 }
 
@@ -79,10 +109,17 @@ PackedLinear PackedLinear::Pack(const Matrix& w, Arithmetic arithmetic, const Op
   if (kernels == nullptr || w.rows <= 0 || w.cols <= 0) return packed;
   if (arithmetic == Arithmetic::kInt8 && w.cols > kMaxInt8Cols) return packed;
 
+  int64_t parts = 1;
+  if (arithmetic == Arithmetic::kFloat32 && ops.kernels().float32_parts != nullptr) {
+    if (const Extent extent = Examine(w, ops); extent.tame) {
+      kernels = ops.kernels().float32_parts;
+      parts = extent.bfloat16 ? 1 : kernels->parts;
+    }
+  }
   const int64_t padded = RoundUp(w.rows, kPanelRows), steps = CeilDiv(w.cols, kernels->step);
-  const bool halved = arithmetic == Arithmetic::kFloat32 && w.dtype == DType::kBF16;
-  const int64_t row_tile_bytes = steps * kTileBytes,
-                strip_bytes = row_tile_bytes / (halved ? 2 : 1);
+  const bool halved = kernels == ops.kernels().float32 && w.dtype == DType::kBF16;
+  const int64_t row_tile_bytes = steps * kernels->parts * kTileBytes,
+                strip_bytes = steps * parts * kTileBytes / (halved ? 2 : 1);
   const int64_t tile_bytes = padded / kStripRows * strip_bytes;
   auto memory = Buffer::Allocate(static_cast<size_t>(tile_bytes + padded * 8), "packed weights");
   if (!memory.ok()) return packed;
@@ -99,27 +136,47 @@ PackedLinear PackedLinear::Pack(const Matrix& w, Arithmetic arithmetic, const Op
     std::byte* row_tiles = rows.data() + slot * row_tile_bytes;
     for (int64_t i = 0; i < count; ++i) ops.Row(w, first + i, decoded + i * w.cols);
     kernels->pack(ConstView(decoded, count, w.cols), w.cols, 0, row_tiles, scales + first);
-    (halved ? TransposeTiles<2> : TransposeTiles<4>)(row_tiles, steps, tiles + strip * strip_bytes);
+    (halved ? TransposeTiles<2> : TransposeTiles<4>)(row_tiles, kernels->parts / parts,
+                                                     steps * parts, tiles + strip * strip_bytes);
     if (kernels->flip == 0) return;
     for (int64_t i = 0; i < count; ++i)
       starts[first + i] = -kernels->flip * SumOfRow(row_tiles, steps, i);
   });
   packed.kernels_ = kernels;
-  packed.packed_ = {w.rows, steps, tiles, halved, scales, starts};
+  packed.packed_ = {w.rows, steps, tiles, halved, parts, 0, steps, scales, starts};
   packed.arithmetic_ = arithmetic;
   packed.matrix_.data = nullptr;
   return packed;
 }
 
+// Bytes of a row of x that are packed at a time.
+int64_t PackedLinear::RowTileBytes() const {
+  return CeilDiv(packed_.steps, kernels_->Passes(packed_.steps)) * kernels_->parts * kStepBytes;
+}
+
 int64_t PackedLinear::BlockRows() const {
-  const int64_t fit = kBlockBytes / (packed_.steps * kStepBytes);
+  const int64_t fit = kBlockBytes / RowTileBytes();
   return std::clamp(fit / kPanelRows * kPanelRows, kPanelRows, kBlockRows);
 }
 
 void PackedLinear::ApplyBlock(const InputView& x, int64_t begin, int64_t end, const OutputView& y,
                               std::byte* tiles, float* scales) const {
-  kernels_->pack(x, matrix_.cols, kernels_->flip, tiles, scales);
-  kernels_->multiply(packed_, begin, end, {x.rows(), tiles, scales}, y);
+  if (kernels_->pass_steps != 0 && y.f32.data == nullptr) {
+    const Scratch<float> sums(x.rows() * matrix_.rows);
+    const View wide(sums.data(), x.rows(), matrix_.rows);
+    ApplyBlock(x, begin, end, wide, tiles, scales);
+    return Narrow(wide, begin, end, y.bf16);
+  }
+  PackedMatrix pass = packed_;
+  const int64_t passes = kernels_->Passes(pass.steps);
+  for (int64_t i = 0; i < passes; ++i) {
+    pass.first = pass.steps * i / passes;
+    pass.count = pass.steps * (i + 1) / passes - pass.first;
+    const int64_t column = pass.first * kernels_->step,
+                  columns = std::min(pass.count * kernels_->step, matrix_.cols - column);
+    kernels_->pack(x.Columns(column, columns), columns, kernels_->flip, tiles, scales);
+    kernels_->multiply(pass, begin, end, {x.rows(), tiles, scales}, y);
+  }
 }
 
 void PackedLinear::ApplyRows(const InputView& x, const OutputView& y, const Ops& ops) const {
@@ -127,7 +184,7 @@ void PackedLinear::ApplyRows(const InputView& x, const OutputView& y, const Ops&
   if (tokens <= 0 || matrix_.rows <= 0) return;
   if (kernels_ == nullptr) return ApplyExactly(x, y, ops);
   const int64_t block = std::min(BlockRows(), RoundUp(tokens, kStripRows));
-  const Scratch<std::byte> tiles(block * packed_.steps * kStepBytes);
+  const Scratch<std::byte> tiles(block * RowTileBytes());
   float scales[kBlockRows];
   for (int64_t t = 0; t < tokens; t += block) {
     const int64_t count = std::min(block, tokens - t);
@@ -150,9 +207,10 @@ void PackedLinear::Apply(const InputView& x, const OutputView& y, const Ops& ops
   const int64_t wanted = threads * kBlocksPerThread;
   const int64_t block = std::min(BlockRows(), RoundUp(CeilDiv(tokens, wanted), kPanelRows));
   const int64_t blocks = CeilDiv(tokens, block);
-  const int64_t range = RoundUp(CeilDiv(matrix_.rows, CeilDiv(wanted, blocks)), kPanelRows);
+  const int64_t range =
+      RoundUp(CeilDiv(matrix_.rows, CeilDiv(wanted, blocks)), kernels_->range_rows);
   const int64_t ranges = CeilDiv(matrix_.rows, range);
-  const int64_t block_bytes = block * packed_.steps * kStepBytes;
+  const int64_t block_bytes = block * RowTileBytes();
   const Scratch<std::byte> tiles(threads * block_bytes);
   ops.ForSlots(blocks * ranges, [&](int slot, int64_t i) {
     const int64_t t = i / ranges * block, count = std::min(block, tokens - t),
@@ -186,9 +244,7 @@ void PackedLinear::ApplyExactly(const InputView& x, const OutputView& y, const O
         y.f32.data != nullptr ? y.f32.Rows(t, count) : View(wide_y.data(), count, rows);
     linear(matrix_, 0, rows, in, out);
     if (y.f32.data != nullptr) continue;
-    for (int64_t i = 0; i < count; ++i) {
-      for (int64_t r = 0; r < rows; ++r) y.bf16.row(t + i)[r] = FloatToBFloat16(out.row(i)[r]);
-    }
+    Narrow(out, 0, rows, y.bf16.Rows(t, count));
   }
 }
 

@@ -45,6 +45,7 @@ class PackedLinear {
   bool packed() const { return kernels_ != nullptr; }
 
  private:
+  int64_t RowTileBytes() const;
   int64_t BlockRows() const;
   void ApplyBlock(const InputView& x, int64_t begin, int64_t end, const OutputView& y,
                   std::byte* tiles, float* scales) const;

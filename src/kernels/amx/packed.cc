@@ -2,6 +2,7 @@
 // Four tiles of sums against two of activations and two of weights use all eight registers.
 // Denormal bfloat16 values count as zero.
 #include "kernels/simd/packed.h"
+#include "kernels/amx/tiles.h"
 #include "kernels/avx512/packed_lanes.h"
 #include "kernels/avx512/table.h"
 #include "kernels/avx512bf16/packed_lanes.h"
@@ -13,12 +14,6 @@ namespace {
 struct ByteLanes : avx512::PackedLanes {};
 struct Lanes : avx512bf16::PackedLanes {};
 
-struct alignas(64) TileConfig {
-  uint8_t palette = 1, start_row = 0, reserved[14] = {};
-  uint16_t bytes_per_row[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-};
-constexpr TileConfig kConfig;
 constexpr int64_t kSumStride = kPanelRows * 4;  // bytes from one row of sums to the next
 
 struct BFloat16 {
@@ -43,10 +38,8 @@ struct TileDot : Type {
   static constexpr int64_t kSlabSteps =
       20;  // a panel of W, this long, is 40 KB of 48 of the first-level cache
 
-  // The registers belong to the thread; releasing them spares the system saving them when it
-  // switches threads.
-  static G3N_INLINE void Begin() { _tile_loadconfig(&kConfig); }
-  static G3N_INLINE void End() { _tile_release(); }
+  static G3N_INLINE void Begin() { BeginTiles(); }
+  static G3N_INLINE void End() { EndTiles(); }
 
   // See VectorDot::Tile. Registers 0 .. 3: sums of (rows 0 .. 15 or 16 .. 31 of x) x (of the
   // panel).

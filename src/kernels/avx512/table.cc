@@ -14,6 +14,6 @@ constinit const KernelTable avx512vnni::kTable =
 constinit const KernelTable avx512bf16::kTable = simd::MakeTable<avx512::Simd>(
     "avx512bf16", &avx512::kFloat32, &avx512vnni::kInt8, &avx512bf16::kBFloat16);
 constinit const KernelTable amx::kTable =
-    simd::MakeTable<avx512::Simd>("amx", &avx512::kFloat32, &amx::kInt8, &amx::kBFloat16);
+    simd::MakeTable<avx512::Simd>("amx", &avx512::kFloat32, &amx::kInt8, &amx::kBFloat16, &amx::kFloat32);
 
 }  // namespace gemma3n

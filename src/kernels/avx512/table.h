@@ -22,5 +22,5 @@ extern const PackedKernels kBFloat16;
 
 namespace gemma3n::amx {
 extern const KernelTable kTable;
-extern const PackedKernels kBFloat16, kInt8;
+extern const PackedKernels kBFloat16, kInt8, kFloat32;
 }  // namespace gemma3n::amx

@@ -19,10 +19,12 @@ constexpr void FillDType(KernelTable& table) {
 
 template <class S>
 constexpr KernelTable MakeTable(const char* name, const PackedKernels* float32,
-                                const PackedKernels* int8, const PackedKernels* bfloat16) {
+                                const PackedKernels* int8, const PackedKernels* bfloat16,
+                                const PackedKernels* float32_parts = nullptr) {
   KernelTable table = {};
   table.name = name;
   table.float32 = float32;
+  table.float32_parts = float32_parts;
   table.int8 = int8;
   table.bfloat16 = bfloat16;
   FillDType<S, DType::kF32>(table);

@@ -138,6 +138,7 @@ std::vector<Param> Params() {
   for (const KernelTable* table : DistinctFloatKernels())
     params.emplace_back(table, Arithmetic::kFloat32);
   for (const KernelTable* table : AvailableKernels()) {
+    if (table->float32_parts != nullptr) params.emplace_back(table, Arithmetic::kFloat32);
     if (table->bfloat16 != nullptr) params.emplace_back(table, Arithmetic::kBFloat16);
     params.emplace_back(table, Arithmetic::kInt8);
   }
@@ -162,6 +163,7 @@ TEST_P(Packed, MoreThanABlockInEveryDirection) {
   Check(kBlockRows + 17, 40, 130);
   Check(33, 97, 8 * 64 + 5);  // more than a slab
   Check(70, 35, 2 * 8 * 64);
+  Check(39, 66, 2 * 32 * 32 + 40);  // more than two passes
 }
 
 TEST_P(Packed, StridesAreKeptAndNothingIsWrittenBetweenRows) {
@@ -223,7 +225,7 @@ TEST_P(Packed, BFloat16ActivationsAreTheirFloat32ValuesRounded) {
 // Alone, in a batch, on any number of threads, by rows or as a whole.
 TEST_P(Packed, ARowsResultDoesNotDependOnItsCompany) {
   for (auto [tokens, rows, cols] :
-       {std::tuple<int64_t, int64_t, int64_t>{70, 100, 600}, {600, 33, 64}, {5, 200, 64}}) {
+       {std::tuple<int64_t, int64_t, int64_t>{70, 100, 600}, {600, 33, 64}, {5, 200, 64}, {90, 70, 2100}}) {
     const auto w = random_.Normals(rows * cols);
     const auto packed = Pack(w, rows, cols);
     const auto x = random_.Normals(tokens * cols);
