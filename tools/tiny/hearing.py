@@ -12,14 +12,17 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from . import config, optim, runlog, speech
+from . import acoustics, config, optim, runlog, speech
 
-STEPS = 1500
+STEPS = 2000
 JOINED, NATURAL = 16, 12  # clips of each kind per step
 # From here on fewer joined words, more utterances, and stronger changes of voice: by now the words are known, the
 # voices of strangers are not.
 STRANGERS = 800
+# From here on a crowd of speakers, vocal tracts of other lengths, rooms, and masked features.
+CROWD = 1500
 BLANK = len(speech.WORDS)
+INDEX = {w: i for i, w in enumerate(speech.WORDS)}
 
 
 class Listener(nn.Module):
@@ -45,16 +48,21 @@ class Listener(nn.Module):
         self.head = nn.Linear(config.HIDDEN, len(speech.WORDS) + 1)
         self.mel = speech.LogMel()
 
-    def rows(self, waves):
-        """Encoder rows every 40 ms, embedded: [B, T, HIDDEN], and a mask that is True where valid."""
-        features, valid = self.mel(waves)
+    def rows(self, waves, rng=None):
+        """Encoder rows every 40 ms, embedded: [B, T, HIDDEN], and a mask that is True where valid.
+
+        With `rng` each clip is heard through another vocal tract, with parts masked.
+        """
+        features, valid = self.mel(waves, acoustics.bins(rng, len(waves)) if rng else None)
+        if rng:
+            acoustics.mask(rng, features, valid)
         self.tower.config.conf_reduction_factor = 1
         out = self.tower(features, ~valid)
         self.tower.config.conf_reduction_factor = 4
         return self.embed(inputs_embeds=out.last_hidden_state), ~out.audio_mel_mask
 
-    def forward(self, waves):
-        rows, valid = self.rows(waves)
+    def forward(self, waves, rng=None):
+        rows, valid = self.rows(waves, rng)
         return self.head(rows), valid
 
 
@@ -96,12 +104,82 @@ def is_matrix(name, p):
     return p.ndim == 2 and not name.startswith(("head", "embed.embedding.")) and "conv" not in name
 
 
+def learning_rate(step):
+    if step < CROWD:
+        return optim.factor(step, CROWD, warmup=40, final=0.03, hold=0.3)
+    return 0.6 * optim.factor(step - CROWD, STEPS - CROWD, warmup=40, final=0.02, hold=0.15)
+
+
+class Clips:
+    """The words and utterances that a part of the plan draws from."""
+
+    def __init__(self, words, utterances):
+        self.words = words
+        self.utterances = sorted(utterances, key=lambda item: len(item["pcm"]))
+
+    def some_utterances(self, rng, count, window=1.0):
+        """`count` of them, out of a stretch of the list that is sorted by length: clips of one length need no padding."""
+        span = max(count, int(window * len(self.utterances)))
+        start = int(rng.integers(-span // 2, len(self.utterances) - span // 2))
+        start = min(max(start, 0), len(self.utterances) - span)
+        return [self.utterances[int(k)] for k in rng.integers(start, start + span, count)]
+
+
+def spoilt(rng, wave, step):
+    """Another mouth, room and microphone; more of it later."""
+    if step >= STRANGERS:
+        wave = speech.equalise(rng, wave)
+    if step >= CROWD:
+        wave = acoustics.reverberate(rng, wave)
+    return speech.add_noise(rng, speech.tilt(rng, wave))
+
+
+def losses(model, clips, rng, step):
+    """Which word ends at each row of joined words, and CTC of whole utterances."""
+    joined = JOINED // 2 if step >= STRANGERS else JOINED
+    heard = rng if step >= CROWD else None
+    most = int(rng.integers(1, 5))
+    waves, ends, targets = [], [], []
+    for _ in range(joined):
+        count = most if step >= CROWD else int(rng.integers(1, 5))
+        chosen = [clips.words[int(k)] for k in rng.integers(0, len(clips.words), count)]
+        wave, end = speech.join(rng, chosen)
+        waves.append(spoilt(rng, wave, step))
+        ends.append(end)
+        targets.append([INDEX[c["words"][0]] for c in chosen])
+    logits, valid = model(waves, heard)
+    labels = np.stack([frame_labels(e, t, logits.shape[1]) for e, t in zip(ends, targets)])
+    labels = torch.from_numpy(labels).masked_fill(~valid, -1)
+    weight = torch.ones(BLANK + 1)
+    weight[BLANK] = 0.3
+    frame = F.cross_entropy(logits.transpose(1, 2), labels, weight=weight, ignore_index=-1)
+    if step < 150:
+        return frame, {"loss_frame": frame.item()}
+    natural = clips.some_utterances(rng, NATURAL + JOINED - joined, 0.2 if step >= CROWD else 1.0)
+    waves = []
+    for item in natural:
+        y = speech.floats(item)
+        y = speech.warp(rng, y) if step < STRANGERS else speech.warp(rng, y, 0.7, 1.22)
+        waves.append(spoilt(rng, speech.pad_speech(rng, y), step))
+    logits, valid = model(waves, heard)
+    ctc = F.ctc_loss(
+        logits[:, ::4].log_softmax(-1).transpose(0, 1),
+        torch.tensor([INDEX[w] for item in natural for w in item["words"]]),
+        valid[:, ::4].sum(1),
+        torch.tensor([len(item["words"]) for item in natural]),
+        blank=BLANK,
+        zero_infinity=True,
+    )
+    return frame + 0.3 * ctc, {"loss_frame": frame.item(), "loss_ctc": ctc.item()}
+
+
 def train(limit_s=None, folder=None, seed=21):
     torch.set_num_threads(1)
     run = runlog.Run(folder or config.WORK / "audio")
-    index = {w: i for i, w in enumerate(speech.WORDS)}
     words, utterances = speech.load("words"), speech.load("utterances")
-    val, val_voices = speech.load("val")[:160], speech.load("val_voices")[:160]
+    ordinary = Clips(words, utterances)
+    crowd = Clips(words + speech.load("words_crowd"), utterances + 2 * speech.load("utterances_crowd"))
+    validation = {f"acc_{name}": speech.load(name)[:count] for name, count in (("val", 80), ("val_crowd", 240))}
     model = Listener()
     opt = optim.Optimisers(model.named_parameters(), is_matrix, muon_lr=0.01, adam_lr=1.5e-3)
     average = optim.Average(model)
@@ -119,46 +197,9 @@ def train(limit_s=None, folder=None, seed=21):
     begun, tick, recent = time.time(), time.time(), []
     while step < STEPS and not run.stopping and not (limit_s and time.time() - begun > limit_s):
         rng = np.random.default_rng([seed, step])
-        waves, ends, targets = [], [], []
-        late = step >= STRANGERS
-        joined = JOINED // 2 if late else JOINED
-        for _ in range(joined):
-            chosen = [words[int(k)] for k in rng.integers(0, len(words), int(rng.integers(1, 5)))]
-            wave, end = speech.join(rng, chosen)
-            wave = speech.equalise(rng, wave) if late else wave
-            waves.append(speech.add_noise(rng, speech.tilt(rng, wave)))
-            ends.append(end)
-            targets.append([index[c["words"][0]] for c in chosen])
-        natural = NATURAL + JOINED - joined if step >= 150 else 0
-        for k in rng.integers(0, len(utterances), natural):
-            y = speech.floats(utterances[int(k)])
-            y = speech.equalise(rng, speech.warp(rng, y, 0.7, 1.22)) if late else speech.warp(rng, y)
-            y = speech.tilt(rng, y)
-            waves.append(speech.add_noise(rng, speech.pad_speech(rng, y)))
-            targets.append([index[w] for w in utterances[int(k)]["words"]])
-        logits, valid = model(waves)
-        labels = np.stack([frame_labels(e, t, logits.shape[1]) for e, t in zip(ends, targets)])
-        labels = torch.from_numpy(labels).masked_fill(~valid[:joined], -1)
-        weight = torch.ones(len(speech.WORDS) + 1)
-        weight[BLANK] = 0.3
-        frame = F.cross_entropy(logits[:joined].transpose(1, 2), labels, weight=weight, ignore_index=-1)
-        loss = frame
-        values = {"loss_frame": frame.item()}
-        if natural:
-            soft = logits[joined:, ::4].log_softmax(-1).transpose(0, 1)
-            lengths = valid[joined:, ::4].sum(1)
-            ctc = F.ctc_loss(
-                soft,
-                torch.tensor([k for t in targets[joined:] for k in t]),
-                lengths,
-                torch.tensor([len(t) for t in targets[joined:]]),
-                blank=BLANK,
-                zero_infinity=True,
-            )
-            loss = loss + 0.3 * ctc
-            values["loss_ctc"] = ctc.item()
+        loss, values = losses(model, crowd if step >= CROWD else ordinary, rng, step)
         loss.backward()
-        lr = optim.factor(step, STEPS, warmup=40, final=0.03, hold=0.3)
+        lr = learning_rate(step)
         opt.step(lr)
         average.update(model)
         step += 1
@@ -168,9 +209,9 @@ def train(limit_s=None, folder=None, seed=21):
             means = {k: round(float(np.mean([r[k] for r in recent if k in r])), 4) for k in keys}
             run.log(step, lr=round(lr, 4), s_per_step=round((time.time() - tick) / len(recent), 3), **means)
             tick, recent = time.time(), []
-        if step % 150 == 0 or step == STEPS:
+        if step % (150 if step < CROWD else 250) == 0 or step == STEPS:
             average.swap(model)
-            run.log(step, acc_val=evaluate(model, val, 1), acc_new_voices=evaluate(model, val_voices, 2))
+            run.log(step, **{name: evaluate(model, items, 2) for name, items in validation.items()})
             average.swap(model)
             tick = time.time()
         if run.due():

@@ -1,7 +1,7 @@
 """Stage `joint`: the text decoder learns every task on the frozen towers' soft tokens, at full and at half width.
 
 Phases go from short layouts (few padding slots after a sound, pictures cut to where something is) to the real ones of
-188 and 256 tokens. Each micro-batch runs at full width, at the half-width prefix, or with each layer choosing.
+188 and 256 tokens. Cached pictures are also moved about and put together, so that few of them show many scenes. Each micro-batch runs at full width, at the half-width prefix, or with each layer choosing.
 """
 
 import time
@@ -21,17 +21,19 @@ class Phase:
     mix: dict  # samples of each kind per step
     lr: float
     final: float  # learning-rate factor at the end of the phase
-    slots: int = config.AUDIO_TOKENS
-    crop: bool = False
+    short: float = 0.0  # share of the samples with 40 audio slots and pictures cut to where something is
 
 
 PLAN = [
-    Phase("words", 400, {"text": 16, "audio": 12}, 1.0, 1.0, slots=40),
-    Phase("pictures", 900, {"text": 10, "audio": 6, "image": 6, "both": 4, "video": 3}, 1.0, 0.75, slots=40, crop=True),
+    Phase("words", 400, {"text": 16, "audio": 12}, 1.0, 1.0, short=1.0),
+    Phase("pictures", 900, {"text": 10, "audio": 6, "image": 6, "both": 4, "video": 3}, 1.0, 0.75, short=1.0),
     Phase("full", 560, {"text": 8, "audio": 4, "image": 5, "both": 3, "video": 2}, 0.75, 0.03),
     Phase("again", 420, {"text": 8, "audio": 4, "image": 6, "both": 4, "video": 2}, 0.5, 0.02),
+    Phase("crowd", 130, {"text": 12, "audio": 7, "image": 4, "both": 3, "video": 1, "talk": 1}, 0.4, 0.2, short=0.5),
+    Phase("last", 70, {"text": 12, "audio": 5, "image": 4, "both": 3, "video": 1, "talk": 1}, 0.2, 0.01),
 ]
 TOKENS = 2600  # of a micro-batch, about
+SHORT_SLOTS = 40  # a sound's in short layouts
 
 
 def locate(step):
@@ -43,10 +45,11 @@ def locate(step):
 
 
 class Source:
-    """Draws samples and their soft tokens from the caches."""
+    """Draws samples and their soft tokens from the caches; in training also rearranges them."""
 
-    def __init__(self, pictures="pictures", videos="videos", sounds="sounds-utterances", unseen=False):
-        self.pictures, self.videos, self.sounds = media.Pool(pictures), media.Pool(videos), media.Pool(sounds)
+    def __init__(self, pictures="pictures", videos="videos", sounds=("sounds-utterances", "sounds-utterances_crowd"),
+                 unseen=False):  # fmt: skip
+        self.pictures, self.videos, self.sounds = media.Pool(pictures), media.Pool(videos), media.Pool(*sounds)
         self.tokenizer = vocab.load()
         self.unseen = unseen
 
@@ -54,11 +57,29 @@ class Source:
         for pool in (self.pictures, self.videos, self.sounds):
             pool.refresh()
 
-    def _scene(self, rng):
+    def _picture(self, rng):
         item = self.pictures.pick(rng)
         return {**item["scenes"][0], "soft": item["soft"][0], "boxes": item["boxes"][0]}
 
+    def _single(self, rng, kind):
+        while True:
+            item = self._picture(rng)
+            if len(item["things"]) == 1 and item["things"][0][0] == kind:
+                return item
+
+    def _scene(self, rng):
+        if self.unseen:
+            return self._picture(rng)
+        if rng.random() < 0.3:
+            kinds = ["shape", "number"]
+            rng.shuffle(kinds)
+            return media.collage(*[self._single(rng, k) for k in kinds], rng)
+        item = self._picture(rng)
+        return media.shift(item, rng) if rng.random() < 0.5 else item
+
     def _video(self, rng):
+        if not self.unseen and rng.random() < 0.4:  # numbers that follow no rule must be read one by one
+            return [media.shift(self._single(rng, "number"), rng) for _ in range(int(rng.integers(2, 6)))]
         item = self.videos.pick(rng)
         return [{**s, "soft": item["soft"][i], "boxes": item["boxes"][i]} for i, s in enumerate(item["scenes"])]
 
@@ -72,16 +93,20 @@ class Source:
             return tasks.picture_sample(rng, self._scene)
         if kind == "both":
             return tasks.mixed_sample(rng, self._scene, sounds)
+        if kind == "talk":
+            return tasks.talk_sample(rng, self._scene, sounds)
         return tasks.video_sample(rng, self._video, sounds)
 
-    def encoded(self, rng, kind, slots=config.AUDIO_TOKENS, crop=False):
+    def encoded(self, rng, kind, short=0.0):
+        brief = rng.random() < short
+
         def tokens(medium, spec):
             soft = spec["soft"]
-            if medium == "image" and crop:
+            if medium == "image" and brief:
                 soft = media.crop(soft, spec["boxes"], rng)
             return soft.float()
 
-        return prompts.encode(self.sample(rng, kind), self.tokenizer, tokens, slots)
+        return prompts.encode(self.sample(rng, kind), self.tokenizer, tokens, SHORT_SLOTS if brief else config.AUDIO_TOKENS)
 
 
 def collate(samples):
@@ -172,8 +197,8 @@ def exact(model, source, kind, count, seed, width=None):
 
 def evaluation_sources():
     return {
-        "": Source("val_pictures", "val_videos", "sounds-val", unseen=True),
-        "_new": Source("val_pictures_new", "val_videos_new", "sounds-val_voices", unseen=True),
+        "": Source("val_pictures", "val_videos", ["sounds-val"], unseen=True),
+        "_new": Source("val_pictures_new", "val_videos_new", ["sounds-val_crowd"], unseen=True),
     }
 
 
@@ -191,7 +216,7 @@ def evaluate(model, sources, kinds, counts):
     return out
 
 
-COUNTS = {"text": 100, "audio": 80, "image": 50, "both": 30, "video": 20}
+COUNTS = {"text": 60, "audio": 80, "image": 40, "both": 30, "video": 16, "talk": 12}
 
 
 def train(limit_s=None, folder=None, seed=31):
@@ -231,7 +256,7 @@ def train(limit_s=None, folder=None, seed=31):
         rng = np.random.default_rng([seed, step])
         values = {}
         for kind, count in phase.mix.items():
-            samples = [source.encoded(rng, kind, phase.slots, phase.crop) for _ in range(count)]
+            samples = [source.encoded(rng, kind, phase.short) for _ in range(count)]
             total = sum(len(s.targets) for s in samples)
             for part in micro_batches(samples):
                 batch, soft, targets = collate(part)

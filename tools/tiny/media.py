@@ -10,7 +10,7 @@ import os
 import numpy as np
 import torch
 
-from . import config, hearing, pictures, runlog, speech, tasks, vision
+from . import acoustics, config, hearing, pictures, runlog, speech, tasks, vision
 
 POOLS = {  # name: (kind, count, seed, fonts)
     "val_pictures": ("pictures", 100, 901, "train"),
@@ -22,7 +22,7 @@ POOLS = {  # name: (kind, count, seed, fonts)
 }
 CHUNK = {"pictures": 25, "videos": 8}
 FONTS = {"train": pictures.TRAIN_FONTS, "new": pictures.HELD_OUT_FONTS}
-SOUNDS = {"utterances": 2, "val": 1, "val_voices": 1}  # noisy versions of each clip
+SOUNDS = {"val": 100, "val_crowd": 160, "utterances_crowd": 3000, "utterances": 1500}  # clips of each store
 
 
 def tower_path(name):
@@ -108,49 +108,54 @@ def cache_pictures():
                 claim.unlink(missing_ok=True)
 
 
-def noisy(store, index, version, item):
-    """The waveform of a stored clip as the text model hears it: padded, with its own noise."""
-    rng = np.random.default_rng([31, sum(map(ord, store)), index, version])
+def altered(rng, store, item):
+    """A stored clip's waveform as the text model's tower gets it: padded, noisy, training's clips also in other voices."""
     y = speech.floats(item)
-    if store == "utterances":
+    if store.startswith("utterances"):
         y = speech.tilt(rng, speech.warp(rng, y))
+    if store == "utterances_crowd":
+        y = acoustics.reverberate(rng, speech.equalise(rng, y))
     return speech.add_noise(rng, speech.pad_speech(rng, y))
 
 
 @torch.no_grad()
-def cache_sounds():
+def cache_sounds(batch=20):
     torch.set_num_threads(1)
     folder = cache_folder("audio")
     folder.mkdir(parents=True, exist_ok=True)
     model = load_tower("audio")
-    for store, versions in SOUNDS.items():
-        items = speech.load(store)
+    for store, count in SOUNDS.items():
+        items = speech.load(store)[:count]
         for start in range(0, len(items), 500):
             path = folder / f"sounds-{store}-{start:05d}.pt"
             if path.exists():
                 continue
+            rng = np.random.default_rng([31, sum(map(ord, store)), start])
+            chunk = sorted(items[start : start + 500], key=lambda item: len(item["pcm"]))
             out = []
-            for i, item in enumerate(items[start : start + 500], start):
-                for v in range(versions):
-                    rows, valid = model.rows([noisy(store, i, v, item)])
-                    out.append({"words": item["words"], "soft": rows[0, ::4][valid[0, ::4]].half()})
+            for some in (chunk[i : i + batch] for i in range(0, len(chunk), batch)):
+                waves = [altered(rng, store, item) for item in some]
+                rows, valid = model.rows(waves, rng if store == "utterances_crowd" else None)
+                for item, r, v in zip(some, rows[:, ::4], valid[:, ::4]):
+                    out.append({"words": item["words"], "soft": r[v].half()})
             runlog.save_atomic(out, path)
             print(path.name, flush=True)
 
 
 class Pool:
-    """What a cache holds now; `refresh` picks up chunks written since."""
+    """What caches hold now; `refresh` picks up chunks written since."""
 
-    def __init__(self, prefix):
-        self.prefix, self.items, self.seen = prefix, [], set()
-        self.folder = cache_folder("audio" if prefix.startswith("sounds") else "vision")
+    def __init__(self, *prefixes):
+        self.prefixes, self.items, self.seen = prefixes, [], set()
+        self.folder = cache_folder("audio" if prefixes[0].startswith("sounds") else "vision")
         self.refresh()
 
     def refresh(self):
-        for path in sorted(self.folder.glob(f"{self.prefix}-*.pt")):
-            if path.name not in self.seen and path.stem.removeprefix(self.prefix)[1:].isdigit():
-                self.seen.add(path.name)
-                self.items += torch.load(path, weights_only=False)
+        for prefix in self.prefixes:
+            for path in sorted(self.folder.glob(f"{prefix}-*.pt")):
+                if path.name not in self.seen and path.stem.removeprefix(prefix)[1:].isdigit():
+                    self.seen.add(path.name)
+                    self.items += torch.load(path, weights_only=False)
 
     def __len__(self):
         return len(self.items)
@@ -159,10 +164,38 @@ class Pool:
         return self.items[int(rng.integers(len(self.items)))]
 
 
+def cells_of(boxes):
+    """The window of soft tokens (left, top, right, bottom) that holds every box."""
+    x0, y0 = min(b[0] for b in boxes) // 16, min(b[1] for b in boxes) // 16
+    return x0, y0, -(-max(b[2] for b in boxes) // 16), -(-max(b[3] for b in boxes) // 16)
+
+
+def shift(item, rng, columns=None):
+    """A picture's soft tokens moved by whole cells, nothing drawn cut; `columns` (low, high) bounds where it goes."""
+    x0, y0, x1, y1 = cells_of(item["boxes"])
+    low, high = columns or (0, 16)
+    dx = int(rng.integers(low, high - (x1 - x0) + 1)) - x0
+    dy = int(rng.integers(0, 16 - (y1 - y0) + 1)) - y0
+    soft = item["soft"].view(16, 16, -1).roll((dy, dx), (0, 1)).reshape(256, -1)
+    boxes = [tuple(v + 16 * (dx, dy)[i % 2] for i, v in enumerate(b)) for b in item["boxes"]]
+    return {**item, "soft": soft, "boxes": boxes}
+
+
+def collage(left, right, rng):
+    """One picture of two with one thing each: `left`'s columns up to a cut between the things, then `right`'s."""
+    wide = [cells_of(p["boxes"]) for p in (left, right)]
+    need = [w[2] - w[0] for w in wide]
+    middle = int(rng.integers(need[0], 16 - need[1] + 1))
+    left, right = shift(left, rng, (0, middle)), shift(right, rng, (middle, 16))
+    soft = left["soft"].view(16, 16, -1).clone()
+    soft[:, middle:] = right["soft"].view(16, 16, -1)[:, middle:]
+    return {"things": left["things"] + right["things"], "seed": None, "soft": soft.reshape(256, -1),
+            "boxes": left["boxes"] + right["boxes"]}  # fmt: skip
+
+
 def crop(soft, boxes, rng, cells=8):
     """A cells x cells window of a picture's soft tokens with everything drawn in it, or all when it doesn't fit."""
-    x0, y0 = min(b[0] for b in boxes) // 16, min(b[1] for b in boxes) // 16
-    x1, y1 = -(-max(b[2] for b in boxes) // 16), -(-max(b[3] for b in boxes) // 16)
+    x0, y0, x1, y1 = cells_of(boxes)
     if x1 - x0 > cells or y1 - y0 > cells:
         return soft
     left = int(rng.integers(max(0, x1 - cells), min(x0, 16 - cells) + 1))

@@ -1,16 +1,18 @@
 """Speech of the closed world: espeak-ng says sequences of forty words in many voices; noise is added when used.
 
-`build()` renders two stores once, resumably: isolated words (cut free of silence, so that they can be joined at known
-times) and natural utterances. Voices named in HELD_OUT_VARIANTS are only ever used for evaluation.
+`build()` renders the stores once, resumably: isolated words (cut free of silence, so that they can be joined at known
+times) and natural utterances, first in espeak-ng's ordinary voices, then in a crowd's: its odd ones and made-up speakers.
+Voices named in HELD_OUT_VARIANTS are only ever used for evaluation, those of VALIDATION_VARIANTS only to watch the training.
 """
 
+import functools
 import io
 import subprocess
 import wave
 
 import numpy as np
 
-from . import config, runlog
+from . import config, runlog, speakers
 
 RATE = 16000
 NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
@@ -28,11 +30,27 @@ VARIANTS = [
     "benjamin", "david", "ed", "iven", "linda", "max", "michel", "pablo", "paul", "pedro", "quincy", "rob", "steph",
 ]  # fmt: skip
 HELD_OUT_VARIANTS = ["f5", "m8", "Denis", "Alicia", "travis", "shelby"]
+VALIDATION_VARIANTS = ["aunty", "edward", "Mike", "grandma", "sandro", "boris", "robert", "zac"]
+ODD_VARIANTS = [  # without robosoft4-8 and Nguyen, whose files are nearly m8's
+    "AnxiousAndy", "Gene2", "RicishayMax", "RicishayMax2", "RicishayMax3", "Storm", "Tweaky", "UniRobot", "anikaRobot",
+    "announcer", "caleb", "croak", "edward2", "grandpa", "gustave", "iven2", "iven3", "iven4", "john", "kaukovalta",
+    "klatt", "klatt2", "klatt3", "klatt4", "klatt5", "klatt6", "marcelo", "miguel", "norbert", "steph2", "steph3",
+    "victor", "whisper",
+]  # fmt: skip
+SPEAKERS = 400  # made up
 
 
-def say(text, voice, speed, pitch):
+@functools.cache
+def crowd_folder():
+    """espeak-ng's data with the made-up speakers beside its own."""
+    return speakers.folder(SPEAKERS, VARIANTS + ODD_VARIANTS)
+
+
+def say(text, voice, speed, pitch, data=None):
     """espeak-ng's rendering as float32 in [-1, 1] at 16 kHz, silence at both ends cut to 20 ms."""
     command = ["espeak-ng", "-v", voice, "-s", str(speed), "-p", str(pitch), "--stdout", text]
+    if data:
+        command.insert(1, f"--path={data}")
     raw = subprocess.run(command, capture_output=True, check=True).stdout
     with wave.open(io.BytesIO(raw)) as f:
         rate = f.getframerate()
@@ -58,6 +76,13 @@ def random_voice(rng, held_out=False):
     return f"{ACCENTS[int(rng.integers(len(ACCENTS)))]}+{pool[int(rng.integers(len(pool)))]}"
 
 
+def crowd_voice(rng):
+    """Half of the time a made-up speaker, else one of espeak-ng's own."""
+    pools = [VARIANTS, ODD_VARIANTS, *[speakers.names(SPEAKERS)] * 2]
+    pool = pools[int(rng.integers(len(pools)))]
+    return f"{ACCENTS[int(rng.integers(len(ACCENTS)))]}+{pool[int(rng.integers(len(pool)))]}"
+
+
 def random_sentence(rng):
     """One to four words; half of the time digits or a colour with a shape, which other tasks use."""
     kind = rng.random()
@@ -69,18 +94,26 @@ def random_sentence(rng):
     return [WORDS[int(i)] for i in rng.integers(0, len(WORDS), count)]
 
 
-STORES = {  # name: (count, seed, held-out voices)
-    "words": (4800, 1, False),
-    "utterances": (9000, 2, False),
-    "val": (300, 3, False),
-    "val_voices": (300, 4, True),
-    "words_voices": (400, 5, True),
+STORES = {  # name: (count, seed, voices)
+    "words": (4800, 1, "train"),
+    "utterances": (9000, 2, "train"),
+    "val": (300, 3, "train"),
+    "val_voices": (300, 4, "held out"),
+    "words_voices": (400, 5, "held out"),
+    "words_crowd": (3800, 6, "crowd"),
+    "utterances_crowd": (6000, 7, "crowd"),
+    "val_crowd": (300, 8, "validation"),
 }
 
 
-def _item(name, seed, index, held_out):
+def _item(name, seed, index, voices):
     rng = np.random.default_rng([seed, index])
-    voice = random_voice(rng, held_out)
+    if voices == "crowd":
+        return _crowd_item(rng, name, index)
+    if voices == "validation":
+        voice = f"{ACCENTS[int(rng.integers(len(ACCENTS)))]}+{VALIDATION_VARIANTS[index % len(VALIDATION_VARIANTS)]}"
+    else:
+        voice = random_voice(rng, voices == "held out")
     pitch = int(rng.integers(25, 76))
     if name.startswith("words"):
         words = [WORDS[index % len(WORDS)]]
@@ -92,19 +125,32 @@ def _item(name, seed, index, held_out):
     return {"words": words, "voice": voice, "speed": speed, "pitch": pitch, "pcm": (y * 32767).astype(np.int16)}
 
 
+def _crowd_item(rng, name, index):
+    """As above, with any pitch and more paces; a speaker who can't be heard is passed over."""
+    isolated = name.startswith("words")
+    words = [WORDS[index % len(WORDS)]] if isolated else random_sentence(rng)
+    while True:
+        voice, pitch, speed = crowd_voice(rng), int(rng.integers(5, 96)), int(rng.integers(85, 186 if isolated else 156))
+        y = say(" ".join(words), voice, speed, pitch, crowd_folder())
+        if len(y) > 0.1 * RATE * len(words) and np.abs(y).max() > 0.03:
+            break
+    return {"words": words, "voice": voice, "speed": speed, "pitch": pitch, "pcm": (y * 32767).astype(np.int16)}
+
+
 def build():
     """Renders every store, in pieces of 400 clips, so that an interruption loses little."""
     from concurrent.futures import ThreadPoolExecutor
 
     folder = config.WORK / "speech"
+    crowd_folder()
     with ThreadPoolExecutor(2) as pool:
-        for name, (count, seed, held_out) in STORES.items():
+        for name, (count, seed, voices) in STORES.items():
             for start in range(0, count, 400):
                 path = folder / f"{name}-{start:05d}.pt"
                 if path.exists():
                     continue
                 indices = range(start, min(count, start + 400))
-                items = list(pool.map(lambda i: _item(name, seed, i, held_out), indices))
+                items = list(pool.map(lambda i: _item(name, seed, i, voices), indices))
                 runlog.save_atomic(items, path)
                 print(path.name, len(items), flush=True)
 
@@ -134,11 +180,12 @@ def equalise(rng, y):
     """A smooth random curve of some decibels over the spectrum, as of another mouth and room."""
     if rng.random() < 0.4:
         return y
-    spectrum = np.fft.rfft(y)
+    size = -(-len(y) // 1024) * 1024  # of few prime factors: several times as quick
+    spectrum = np.fft.rfft(y, size)
     octaves = np.log2(np.maximum(np.arange(len(spectrum)) * RATE / (2 * len(spectrum)), 60.0) / 60.0)
     knots = np.linspace(0, octaves[-1], 9)
     decibels = np.interp(octaves, knots, rng.normal(0.0, 5.0, len(knots)))
-    return np.fft.irfft(spectrum * 10 ** (decibels / 20), len(y)).astype(np.float32)
+    return np.fft.irfft(spectrum * 10 ** (decibels / 20), size)[: len(y)].astype(np.float32)
 
 
 def tilt(rng, y):
@@ -194,8 +241,11 @@ class LogMel:
         self.window = torch.from_numpy(ref.window)
         self.filters = torch.from_numpy(ref.mel_filters).float()
 
-    def __call__(self, waves):
-        """A list of float32 arrays -> features [B,N,128] and a mask [B,N], True where valid."""
+    def __call__(self, waves, bins=None):
+        """A list of float32 arrays -> features [B,N,128] and a mask [B,N], True where valid.
+
+        `bins` [B,513]: which bin of the spectrum (in between: interpolated) each bin is taken from, for training.
+        """
         import torch
 
         longest = max(len(w) for w in waves)
@@ -207,6 +257,10 @@ class LogMel:
         first = frames[..., :1] * (1.0 - 0.97)
         rest = frames[..., 1:-1] - 0.97 * frames[..., :-2]
         spectrum = torch.fft.rfft(torch.cat([first, rest], -1) * self.window, n=1024).abs()
+        if bins is not None:
+            below = bins.long().clamp(0, 511)
+            at = below[:, None].expand(-1, spectrum.shape[1], -1)
+            spectrum = torch.lerp(spectrum.gather(2, at), spectrum.gather(2, at + 1), (bins - below)[:, None])
         mel = (spectrum @ self.filters).clamp_min(1e-5).log()
         starts = torch.arange(mel.shape[1]) * 160
         mask = starts[None] < torch.tensor([len(w) for w in waves])[:, None]

@@ -236,7 +236,7 @@ def audio_sample(rng, sounds):
     return Sample("audio", [(media_parts(rng, [("audio", spec)], question), answer)])
 
 
-# ---- both, and video -----------------------------------------------------------------------------
+# ---- both, conversations, and video -----------------------------------------------------------------------------
 def mixed_sample(rng, scenes, sounds):
     picture, sound = scenes(rng), sounds(rng)
     media = [("image", picture), ("audio", sound)]
@@ -250,6 +250,25 @@ def mixed_sample(rng, scenes, sounds):
         picture_question(rng, picture),
     ])  # fmt: skip
     return Sample("both", [(media_parts(rng, media, question), answer)])
+
+
+def talk_sample(rng, scenes, sounds):
+    """Two or three turns of one conversation, each about something of its own: a picture, a sound, or text."""
+    first = pick(rng, ["image", "audio"])
+    kinds = [first, pick(rng, ["image", "audio", "text"])] + (["text"] if rng.random() < 0.3 else [])
+    turns = []
+    for kind in kinds:
+        if kind == "image":
+            spec = scenes(rng)
+            question, answer = picture_question(rng, spec)
+            turns.append((media_parts(rng, [("image", spec)], question), answer))
+        elif kind == "audio":
+            spec = sounds(rng)
+            turns.append((media_parts(rng, [("audio", spec)], pick(rng, TRANSCRIBE)), " ".join(spec["words"])))
+        else:
+            question, answer = text_turn(rng)
+            turns.append(([question], answer))
+    return Sample("talk", turns)
 
 
 def video(rng, frames=(2, 5)):
