@@ -32,11 +32,11 @@ def write_gguf(program, model, kind, folder):
     tower_kind = "Q8_0" if kind.startswith("Q") else kind
     command = [program, "quantize", "--model", model, "--type", kind, "--output", out, "--mmproj", towers, "--mmproj-type", tower_kind]
     subprocess.run([str(c) for c in command], check=True, capture_output=True)
-    return ["--model", str(out), "--mmproj", str(towers), "--chat-template", str(model / "chat_template.jinja")]
+    return ["--precision", "f32", "--model", str(out), "--mmproj", str(towers), "--chat-template", str(model / "chat_template.jinja")]
 
 
 def rows(program, model, folder):
-    hub = ["--model", str(model)]
+    hub = ["--model", str(model), "--precision", "f32"]
     half = ",".join(str(w // 2) for w in config.WIDTHS)
     yield "float32", [*hub, "--media-precision", "f32"]
     yield "bfloat16 towers", [*hub, "--media-precision", "bf16"]
