@@ -35,9 +35,9 @@ def note(*words):
 
 
 class Comparison:
-    def __init__(self, args, ours, theirs):
+    def __init__(self, args, ours, peers):
         self.args = args
-        self.engines = [engine for engine in (ours, theirs) if engine]
+        self.engines = [ours, *peers]
         self.samples = {engine.name: {variant: {} for variant in engine.variants} for engine in self.engines}
         self.notes, self.limits = {}, []
         self.prompt = engines.text_of_tokens(ours, args.model, FIRST_TOKEN_PROMPT)
@@ -67,7 +67,8 @@ class Comparison:
 
     def run_first_token(self):
         for engine, variant in self.turns():
-            self.add(engine, variant, 'first token', engine.first_token(self.args.model, *self.prompt, variant))
+            if (seconds := engine.first_token(self.args.model, *self.prompt, variant)) is not None:
+                self.add(engine, variant, 'first token', seconds)
 
     def run(self):
         args = self.args
@@ -108,6 +109,10 @@ def parse():
     ap.add_argument('--alone', action='store_true', help='without llama.cpp')
     ap.add_argument('--variants', nargs='+', default=['flash', 'no flash'], choices=engines.Llama.OPTIONS,
                     help="llama.cpp's settings to try")
+    ap.add_argument('--mistralrs-python', help='a Python with mistralrs, to run it, too')
+    ap.add_argument('--mistralrs-model', help='a hub directory for it, in place of the GGUF file')
+    ap.add_argument('--openvino-python', help='a Python with openvino and optimum-intel, to run them, too')
+    ap.add_argument('--openvino-model', help='what optimum-cli exported (see side_by_side/openvino_child.py)')
     ap.add_argument('--threads', type=int, default=os.cpu_count())
     mode = ap.add_mutually_exclusive_group()
     for name in ('quick', 'full', 'sweep'):
@@ -130,9 +135,13 @@ def main():
     args = parse()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     ours = engines.Gemma3n(args.gemma3n, args.threads, shlex.split(args.arguments))
-    theirs = None if args.alone else engines.llama_or_none(args.python, args.threads, args.variants)
+    peers = [] if args.alone else engines.llama_if_there(args.python, args.threads, args.variants)
+    if args.mistralrs_python:
+        peers.append(engines.MistralRs(args.mistralrs_python, args.threads, args.mistralrs_model))
+    if args.openvino_python:
+        peers.append(engines.OpenVino(args.openvino_python, args.threads, args.openvino_model))
     interrupted = False
-    comparison = Comparison(args, ours, theirs)
+    comparison = Comparison(args, ours, peers)
     try:
         comparison.run()
     except KeyboardInterrupt:

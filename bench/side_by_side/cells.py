@@ -84,6 +84,7 @@ def table(samples, needs, limits, goals=True, cells=CELLS):
                'ratio': None, 'share': None, 'met': None,
                'counts': [len(samples.get(engine, {}).get(found[0], {}).get(cell.key, [])) if found else 0
                           for engine, found in (('gemma3n', ours), ('llama.cpp', theirs))]}
+        row['others'] = {engine: found[1] for engine, found in best.items() if found and engine not in ('gemma3n', 'llama.cpp')}
         if ours:
             row['share'] = share_of_machine(cell, ours[1], needs, limits)
         if ours and theirs:

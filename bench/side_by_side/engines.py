@@ -15,8 +15,8 @@ class EngineFailed(Exception):
     pass
 
 
-def run(command, stdout=subprocess.PIPE):
-    done = subprocess.run([str(x) for x in command], stdout=stdout, stderr=subprocess.PIPE, text=True)
+def run(command, env=None):
+    done = subprocess.run([str(x) for x in command], capture_output=True, text=True, env=env)
     if done.returncode != 0:
         raise EngineFailed(f'{command[0]} gave {done.returncode}: {done.stderr.strip()[-400:]}')
     return done.stdout
@@ -63,29 +63,40 @@ class Gemma3n:
         return json.loads(run([self.program, 'tokenize', '--model', model, '--prompt', text, '--bos']))
 
 
-class Llama:
-    name = 'llama.cpp'
-    OPTIONS = {'flash': ['--flash', 'on'], 'no flash': ['--flash', 'off'], 'flash, full': ['--flash', 'on', '--swa-full'],
-               'no flash, full': ['--flash', 'off', '--swa-full'], 'flash, no repack': ['--flash', 'on', '--no-repack']}
+class Child:
+    """A peer behind a script of this folder that prints a line of JSON per length and a last one of the process."""
 
-    def __init__(self, python, threads, variants=('flash', 'no flash')):
-        self.python, self.threads, self.variants = python, threads, tuple(variants)
+    def __init__(self, python, threads):
+        self.python, self.threads = python, threads
 
-    def child(self, *arguments):
-        out = run([self.python, os.path.join(HERE, 'llama_child.py'), *arguments])
+    def child(self, *arguments, env=None):
+        out = run([self.python, os.path.join(HERE, self.script), *arguments], env=env)
         return [json.loads(line) for line in out.splitlines() if line.startswith('{')]
 
     def about(self):
         return self.child('--about')[0]
 
+    def figures(self, lines):
+        *entries, last = lines
+        found = {f'{kind} {entry["length"]}': entry[kind] for entry in entries for kind in ('prefill', 'decode')}
+        return dict(found, peak_bytes=last['peak_bytes'], load_seconds=last['load_seconds'], notes=last.get('buffers', []))
+
+    def first_token(self, model, text, tokens, variant):
+        return None  # not measured
+
+
+class Llama(Child):
+    name, script = 'llama.cpp', 'llama_child.py'
+    OPTIONS = {'flash': ['--flash', 'on'], 'no flash': ['--flash', 'off'], 'flash, full': ['--flash', 'on', '--swa-full'],
+               'no flash, full': ['--flash', 'off', '--swa-full'], 'flash, no repack': ['--flash', 'on', '--no-repack']}
+
+    def __init__(self, python, threads, variants=('flash', 'no flash')):
+        super().__init__(python, threads)
+        self.variants = tuple(variants)
+
     def measure(self, model, lengths, decode, variant):
-        *entries, last = self.child(model, '--threads', self.threads, '--decode', decode, '--context',
-                                    whole_context(lengths, decode), *self.OPTIONS[variant], '--lengths', *lengths)
-        figures = {}
-        for entry in entries:
-            figures[f'prefill {entry["length"]}'] = entry['prefill']
-            figures[f'decode {entry["length"]}'] = entry['decode']
-        return dict(figures, peak_bytes=last['peak_bytes'], load_seconds=last['load_seconds'], notes=last['buffers'])
+        return self.figures(self.child(model, '--threads', self.threads, '--decode', decode, '--context',
+                                       whole_context(lengths, decode), *self.OPTIONS[variant], '--lengths', *lengths))
 
     def first_token(self, model, text, tokens, variant):
         """Seconds after Python has imported everything, so that only llama.cpp's own share counts."""
@@ -93,14 +104,39 @@ class Llama:
                           '--first-token', *tokens)[0]['seconds']
 
 
-def llama_or_none(python, threads, variants):
+class MistralRs(Child):
+    """On the same GGUF file, or on a hub directory in its place."""
+    name, script, variants = 'mistral.rs', 'mistralrs_child.py', ('',)
+
+    def __init__(self, python, threads, model=None):
+        super().__init__(python, threads)
+        self.model = model
+
+    def measure(self, model, lengths, decode, variant):
+        env = dict(os.environ, RAYON_NUM_THREADS=str(self.threads))
+        return self.figures(self.child(self.model or model, '--decode', decode, '--lengths', *lengths, env=env))
+
+
+class OpenVino(Child):
+    """On the model that optimum-cli exported."""
+    name, script, variants = 'OpenVINO', 'openvino_child.py', ('',)
+
+    def __init__(self, python, threads, model):
+        super().__init__(python, threads)
+        self.model = model
+
+    def measure(self, model, lengths, decode, variant):
+        return self.figures(self.child(self.model, '--threads', self.threads, '--decode', decode, '--lengths', *lengths))
+
+
+def llama_if_there(python, threads, variants):
     engine = Llama(python, threads, variants)
     try:
         engine.about()
     except (EngineFailed, OSError) as error:
         print(HOW_TO_INSTALL.format(python=python), f'({error})', sep='\n', file=sys.stderr)
-        return None
-    return engine
+        return []
+    return [engine]
 
 
 def text_of_tokens(engine, model, count):

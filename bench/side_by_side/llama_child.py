@@ -94,17 +94,19 @@ def measure_lengths(args):
     model.forget()
     for length in args.lengths:
         prompt = [word() for _ in range(length - position)]
-        start = time.monotonic()
+        start, busy = time.monotonic(), time.process_time()
         model.feed(prompt)
         token = int(model.last_logits().argmax())
         seconds, prefilled = seconds + time.monotonic() - start, prefilled + len(prompt)
+        busy = time.process_time() - busy
         start = time.monotonic()
         for _ in range(args.decode):
             model.feed([token])
             token = int(model.last_logits().argmax())
         decode = time.monotonic() - start
         position = length + args.decode
-        say(length=length, prefill=prefilled / seconds, decode=args.decode / decode if args.decode else None)
+        say(length=length, prefill=prefilled / seconds, decode=args.decode / decode if args.decode else None,
+            prefill_processor_seconds=busy)
     say(load_seconds=loaded, peak_bytes=peak_resident_bytes() - BARE_BYTES, buffers=model.buffers())
 
 

@@ -46,14 +46,17 @@ def percent(share, kind):
 
 
 def markdown(rows):
-    lines = ['| work | gemma3n | llama.cpp | ratio | goal | | of the machine |', '|---|---|---|---|---|---|---|']
+    others = sorted({engine for row in rows for engine in row['others']})
+    lines = ['| work | gemma3n | llama.cpp | ratio | goal | | of the machine |' + ''.join(f' {name} |' for name in others),
+             '|---|---|---|---|---|---|---|' + '---|' * len(others)]
     for row in rows:
         variant = f' ({row["their_variant"]})' if row['their_variant'] else ''
         met = {None: '', True: 'met', False: 'not met'}[row['met'] if row['goal'] else None]
         goal = '' if row['goal'] is None else f'{row["goal"]:g}x'
         ratio = '-' if row['ratio'] is None else f'{row["ratio"]:.2f}x'
         lines.append(f'| {row["title"]} | {number(row["ours"], row["unit"])} | {number(row["theirs"], row["unit"])}{variant} '
-                     f'| {ratio} | {goal} | {met} | {percent(row["share"], row["key"].split()[0])} |')
+                     f'| {ratio} | {goal} | {met} | {percent(row["share"], row["key"].split()[0])} |' +
+                     ''.join(f' {number(row["others"].get(name), row["unit"])} |' for name in others))
     return '\n'.join(lines)
 
 
