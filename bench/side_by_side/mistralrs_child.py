@@ -2,7 +2,7 @@
 """mistral.rs on a GGUF file, or on a hub directory with weights quantised at load: one process, one JSON line per figure.
 
     mistralrs_child.py --about
-    mistralrs_child.py MODEL.gguf --lengths 512 --decode 32
+    mistralrs_child.py MODEL.gguf --mmproj TOWERS.gguf --hub HUB_DIR --lengths 512 --decode 32
     mistralrs_child.py HUB_DIR --isq q4k --lengths 512
 
 Speeds are those that mistral.rs counts itself. RAYON_NUM_THREADS says how many threads. Needs mistralrs (pip).
@@ -33,7 +33,8 @@ def load(args):
         which = mistralrs.Which.MultimodalPlain(model_id=args.model, arch=mistralrs.MultimodalArchitecture.Gemma3n)
         return mistralrs.Runner(which=which, in_situ_quant=args.isq, prefix_cache_n=0, max_seqs=1, no_paged_attn=True)
     which = mistralrs.Which.GGUF(quantized_model_id=os.path.dirname(os.path.abspath(args.model)),
-                                 quantized_filename=os.path.basename(args.model))
+                                 quantized_filename=os.path.basename(args.model),
+                                 mmproj_filename=args.mmproj and os.path.basename(args.mmproj), tok_model_id=args.hub)
     return mistralrs.Runner(which=which, prefix_cache_n=0, max_seqs=1, no_paged_attn=True)
 
 
@@ -50,7 +51,9 @@ def main():
     ap.add_argument('--about', action='store_true')
     ap.add_argument('--lengths', nargs='+', type=int)
     ap.add_argument('--decode', type=int, default=32)
-    ap.add_argument('--isq', default='q4k')
+    ap.add_argument('--isq', default='q4k', help='of a hub directory')
+    ap.add_argument('--hub', help='the hub directory that the GGUF file was made from, for its config and tokenizer')
+    ap.add_argument('--mmproj', help='the file of the towers beside the GGUF file, which mistral.rs insists on')
     args = ap.parse_args()
     if args.about:
         return say(engine='mistral.rs', version=importlib.metadata.version('mistralrs'))

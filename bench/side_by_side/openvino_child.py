@@ -45,10 +45,10 @@ def main():
     model = OVModelForVisualCausalLM.from_pretrained(args.model, ov_config={'INFERENCE_NUM_THREADS': args.threads,
                                                                             'PERFORMANCE_HINT': 'LATENCY'})
     loaded = time.monotonic() - start
-    rng = random.Random(1)
+    rng, vocab = random.Random(1), model.config.get_text_config().vocab_size
 
     def seconds(length, count):
-        ids = torch.tensor([[2] + [rng.randrange(1000, 250000) for _ in range(length - 1)]])
+        ids = torch.tensor([[2] + [rng.randrange(vocab // 4, vocab // 2) for _ in range(length - 1)]])
         begin = time.monotonic()
         model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=count, min_new_tokens=count, do_sample=False)
         return time.monotonic() - begin
