@@ -3,6 +3,7 @@
 // validated before any of it is used.
 #include <simdjson.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "tokenizer/definition.h"
@@ -255,13 +256,41 @@ Result<HugeVector<Merge>> ReadMerges(const Json& list, const Vocabulary& vocabul
   return merges;
 }
 
+// The text with whole numbers beyond 64 bits, which simdjson refuses, marked as floating ones:
+// libraries write "model_max_length": 1000000000000000019884624838656 for "no limit".
+std::string WideIntegersAsFloats(std::string_view json) {
+  constexpr size_t kDigitsOf64Bits = 19;
+  constexpr std::string_view kNumber = "0123456789+-.eE";
+  std::string text;
+  for (size_t i = 0; i < json.size();) {
+    size_t end = i + 1;
+    if (json[i] == '"') {
+      while (end < json.size() && json[end] != '"') end += json[end] == '\\' ? 2 : 1;
+      end = std::min(end + 1, json.size());
+    } else if (json[i] == '-' || (json[i] >= '0' && json[i] <= '9')) {
+      end = std::min(json.find_first_not_of(kNumber, i), json.size());
+    }
+    const std::string_view piece = json.substr(i, end - i);
+    text += piece;
+    if (json[i] != '"' && piece.size() > kDigitsOf64Bits &&
+        piece.find_first_of(".eE") == std::string_view::npos) {
+      text += "e0";
+    }
+    i = end;
+  }
+  return text;
+}
+
 // simdjson reads some bytes past the end: `slack` says how many there are, and if too few, it
 // copies the text first.
 Result<element> Parse(simdjson::dom::parser& parser, std::string_view json, size_t slack,
                       const std::string& name) {
   element root;
   const bool copy = slack < simdjson::SIMDJSON_PADDING;
-  const auto error = parser.parse(json.data(), json.size(), copy).get(root);
+  auto error = parser.parse(json.data(), json.size(), copy).get(root);
+  if (error == simdjson::NUMBER_ERROR) {
+    error = parser.parse(WideIntegersAsFloats(json)).get(root);
+  }
   if (error != simdjson::SUCCESS) {
     return Corrupt(name, fmt::format("not valid JSON ({})", simdjson::error_message(error)));
   }

@@ -70,6 +70,20 @@ TEST(Open, ReadsWhatTheConfigBesideAdds) {
   EXPECT_EQ(Tokenizer::Open(dir.path()).status().code(), StatusCode::kCorruptFile);
 }
 
+TEST(Open, AConfigMayHoldNumbersBeyond64Bits) {
+  const Directory dir;
+  dir.Write("tokenizer.model", ReadAll(DataPath("tiny.model")));
+  dir.Write("tokenizer_config.json",
+            R"({"note": "\"10000000000000000000000", "model_max_length": 1000000000000000019884624838656,
+    "low": -1000000000000000019884624838656,
+    "wide": 1e30, "bos_token": "<unused1>", "added_tokens_decoder": {"8": {"content": "\\", "special": true}}})");
+  const Tokenizer tokenizer = MustOpen(dir.path());
+  EXPECT_EQ(tokenizer.bos(), tokenizer.Find("<unused1>"));
+  EXPECT_EQ(tokenizer.Encode("\\"), Ids{8});
+  dir.Write("tokenizer_config.json", R"({"model_max_length": 1000000000000000019884624838656-})");
+  EXPECT_EQ(Tokenizer::Open(dir.path()).status().code(), StatusCode::kCorruptFile);
+}
+
 TEST(Open, BothKindsDeclareStartAndEnd) {
   for (const auto& make : {TinyModel, TinyJson}) {
     const Tokenizer tokenizer = make();
