@@ -8,7 +8,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 HOW_TO_INSTALL = ('llama.cpp is not measured: llama-cpp-python is not to be had in {python}. To install it:\n'
                   '  python3 -m venv peers && CMAKE_ARGS=-DGGML_NATIVE=ON peers/bin/pip install llama-cpp-python\n'
-                  'and give peers/bin/python by --python (make bench PEER_PYTHON=...).')
+                  'and give peers/bin/python by --python (make bench PEER_PYTHON=...). bench/README.md has a word on GCC 12.')
 
 
 class EngineFailed(Exception):
