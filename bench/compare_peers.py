@@ -8,8 +8,9 @@
 --sweep: lengths from 1 to 32K once, for bench/plot_lengths.py
 
 Each engine works in a process of its own per pass, the engines in turns. Of llama.cpp's settings (--variants) the better one
-counts in each row. Interrupted by Control-C or SIGTERM, it reports what it has. Python's standard library only; llama.cpp
-runs under --python, which needs llama-cpp-python. Progress on stderr, the table on stdout, both appended to bench/results/.
+counts in each row; what is best in none after the first turn is not run again. Interrupted by Control-C or SIGTERM, it
+reports what it has. Python's standard library only; llama.cpp runs under --python, which needs llama-cpp-python. Progress on
+stderr, the table on stdout, both appended to bench/results/.
 """
 import argparse
 import datetime
@@ -20,7 +21,7 @@ import signal
 import sys
 
 from side_by_side import engines
-from side_by_side.cells import CELLS, best_limits, table
+from side_by_side.cells import CELLS, best_limits, table, winners
 from side_by_side.needs import needs_of
 from side_by_side.report import processor, save, section
 
@@ -39,7 +40,7 @@ class Comparison:
         self.args = args
         self.engines = [ours, *peers]
         self.samples = {engine.name: {variant: {} for variant in engine.variants} for engine in self.engines}
-        self.notes, self.limits = {}, []
+        self.notes, self.limits, self.dropped = {}, [], set()
         self.prompt = engines.text_of_tokens(ours, args.model, FIRST_TOKEN_PROMPT)
 
     def add(self, engine, variant, key, value):
@@ -47,7 +48,14 @@ class Comparison:
         note(f'{engine.name:9} {variant:10} {key:14} {value:.3f}')
 
     def turns(self):
-        return [(engine, variant) for engine in self.engines for variant in engine.variants]
+        return [(engine, variant) for engine in self.engines for variant in engine.variants if (engine, variant) not in self.dropped]
+
+    def drop_losers(self):
+        """What was best in no row of the first turn is not run again."""
+        for engine, variant in self.turns():
+            if variant not in winners(self.samples[engine.name]) and len(engine.variants) > 1:
+                self.dropped.add((engine, variant))
+                note(f'{engine.name:9} {variant:10} is the best in no row: dropped')
 
     def measure_machine(self):
         if self.args.limits:
@@ -84,6 +92,8 @@ class Comparison:
                 self.run_pass(args.lengths or [512, 2048, MEMORY_LENGTH], args.decode)
             if args.full and i < args.long_repeats:
                 self.run_pass([16384], args.decode)
+            if i == 0:
+                self.drop_losers()
 
     def record(self, interrupted):
         args = self.args

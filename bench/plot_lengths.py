@@ -10,12 +10,13 @@ import argparse
 import glob
 import json
 import os
-from statistics import median
 
 import matplotlib
 
 matplotlib.use('svg')
 import matplotlib.pyplot as plt  # noqa: E402
+
+from side_by_side.cells import series  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 COLOURS = {'gemma3n': '#1a73e8', 'llama.cpp': '#e8710a'}
@@ -29,17 +30,6 @@ def newest_sweep(folder, model):
     if not found:
         raise SystemExit(f'{folder}: no record of compare_peers.py --sweep' + (f' of {model}' if model else ''))
     return max(found, key=lambda record: record['time'])
-
-
-def series(variants, kind):
-    """Sorted (length, best median over the variants)."""
-    best = {}
-    for figures in variants.values():
-        for key, values in figures.items():
-            if key.startswith(kind + ' ') and values:
-                length = int(key.split()[1])
-                best[length] = max(best.get(length, 0), median(values))
-    return sorted(best.items())
 
 
 def label(length):

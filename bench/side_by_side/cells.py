@@ -48,6 +48,23 @@ def best_variant(cell, variants):
     return name, medians[name]
 
 
+def series(variants, kind):
+    """Sorted (length, the best variant's median) of all that was measured of 'prefill' or 'decode'."""
+    best = {}
+    for figures in variants.values():
+        for key, values in figures.items():
+            if key.startswith(kind + ' ') and values:
+                length = int(key.split()[1])
+                best[length] = max(best.get(length, 0), median(values))
+    return sorted(best.items())
+
+
+def winners(variants, cells=CELLS):
+    """The names of those variants that are the best one in some row: {variant: {cell key: [values]}}."""
+    found = {best_variant(cell, {v: figures.get(cell.key, []) for v, figures in variants.items()}) for cell in cells}
+    return {best[0] for best in found if best}
+
+
 def ratio(cell, ours, theirs):
     """How many times better ours is."""
     return ours / theirs if cell.more_is_better else theirs / ours

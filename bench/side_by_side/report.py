@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 
-from side_by_side.cells import SHARE_GOALS
+from side_by_side.cells import SHARE_GOALS, series
 
 
 def processor():
@@ -60,6 +60,15 @@ def markdown(rows):
     return '\n'.join(lines)
 
 
+def lengths_table(samples):
+    columns = [(f'{kind}, {engine}', dict(series(variants, kind))) for kind in ('prefill', 'decode')
+               for engine, variants in samples.items()]
+    lines = ['| tokens | ' + ' | '.join(title for title, _ in columns) + ' |', '|---' * (len(columns) + 1) + '|']
+    for length in sorted({n for _, found in columns for n in found}):
+        lines.append(f'| {length:,} | ' + ' | '.join(number(found.get(length), 'tok/s') for _, found in columns) + ' |')
+    return '\n'.join(lines)
+
+
 def preamble(record):
     cpu, limits = record['processor'], record['limits'] or {}
     lines = [f'{cpu["model"]}, {cpu["cores"]} processors ({cpu["flags"]}); {record["threads"]} threads.']
@@ -76,10 +85,12 @@ def section(record):
     text = f'## {os.path.basename(record["model"])}, {record["time"]}\n\n{preamble(record)}\n'
     if record['interrupted']:
         text += '\nInterrupted: what had been measured until then.\n'
-    counts = [row['counts'] for row in record['rows']]
-    most = max((max(c) for c in counts), default=0)
+    runs = {row['title']: [count for count in row['counts'] if count] for row in record['rows']}
+    most = max((max(counts) for counts in runs.values()), default=0)
+    fewer = [f'{title}: {min(counts)}' for title, counts in runs.items() if min(counts) < most]
+    if record['sweep']:
+        text += f'\n{lengths_table(record["samples"])}\n'
     text += f'\n{markdown(record["rows"])}\n\nMedians of up to {most} runs in turns'
-    fewer = [f'{row["title"]}: {min(c for c in row["counts"] if c)}' for row in record['rows'] if 0 < min(filter(None, row['counts'])) < most]
     return text + (f' ({", ".join(fewer)})' if fewer else '') + f'. {record["command"]}\n'
 
 

@@ -60,6 +60,12 @@ class CellsTest(unittest.TestCase):
         self.assertEqual(row['counts'], [3, 1])
         self.assertEqual(set(rows), {'prefill 512'})
 
+    def test_winners(self):
+        variants = {'a': {'prefill 512': [3], 'first token': [2.0]}, 'b': {'prefill 512': [2], 'first token': [3.0]},
+                    'c': {'prefill 512': [1], 'first token': [1.0]}}
+        self.assertEqual(cells.winners(variants), {'a', 'c'})
+        self.assertEqual(cells.winners({'': {}}), set())
+
     def test_seconds_and_bytes_are_better_when_small(self):
         rows = self.rows({'first token': [1.0], 'peak memory': [3.3]}, {'a': {'first token': [2.5], 'peak memory': [7.0]},
                                                                         'b': {'first token': [2.2], 'peak memory': [7.5]}})
@@ -94,6 +100,12 @@ class ReportTest(unittest.TestCase):
         text = report.markdown(cells.table(samples, None, None))
         self.assertIn('| prefill of 512 | 160.0 tok/s | 20.0 tok/s (flash) | 8.00x | 6x | met |  |', text)
         self.assertIn('| decode after 512 | 9.0 tok/s | - | - | 1.25x |  |  |', text)
+
+    def test_lengths(self):
+        text = report.lengths_table({'a': {'': {'prefill 64': [10.0], 'decode 64': [2.0], 'decode 1024': [1.0]}},
+                                     'b': {'x': {'prefill 64': [3.0, 5.0, 4.0]}, 'y': {'prefill 64': [3.5]}}})
+        self.assertIn('| 64 | 10.0 tok/s | 4.0 tok/s | 2.0 tok/s | - |', text)
+        self.assertIn('| 1,024 | - | - | 1.0 tok/s | - |', text)
 
     def test_file_name(self):
         import datetime
