@@ -13,7 +13,7 @@ import os
 
 import matplotlib
 
-matplotlib.use('svg')
+matplotlib.use('agg')
 import matplotlib.pyplot as plt  # noqa: E402
 
 from side_by_side.cells import series  # noqa: E402
@@ -43,7 +43,7 @@ def draw(record, path):
     for axis, kind, title in zip(axes, ('prefill', 'decode'), ('Prefill of a prompt', 'Decode after a context')):
         lengths = set()
         for engine, variants in record['samples'].items():
-            points = [(n, value) for n, value in series(variants, kind) if n >= 64 or kind == 'decode']
+            points = series(variants, kind)
             if points:
                 axis.plot(*zip(*points), marker='o', markersize=4, color=COLOURS.get(engine), label=engine)
                 lengths |= {n for n, _ in points}
