@@ -48,7 +48,8 @@ class Comparison:
         note(f'{engine.name:9} {variant:10} {key:14} {value:.3f}')
 
     def turns(self):
-        return [(engine, variant) for engine in self.engines for variant in engine.variants if (engine, variant) not in self.dropped]
+        every = [(engine, variant) for engine in self.engines for variant in engine.variants]
+        return [turn for turn in every if turn not in self.dropped]
 
     def drop_losers(self):
         """What was best in no row of the first turn is not run again."""

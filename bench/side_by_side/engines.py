@@ -22,6 +22,13 @@ def run(command, env=None):
     return done.stdout
 
 
+def commit_of(folder):
+    try:
+        return run(['git', '-C', folder, 'describe', '--always', '--dirty']).strip()
+    except (EngineFailed, OSError):
+        return ''
+
+
 def whole_context(lengths, decode):
     """The smallest context for a pass, in the steps of 256 that llama.cpp rounds to."""
     return -(-(max(lengths) + decode + 1) // 256) * 256
@@ -35,7 +42,8 @@ class Gemma3n:
         self.program, self.threads, self.arguments = program, threads, list(arguments)
 
     def about(self):
-        return {'engine': 'gemma3n', 'version': run([self.program, '--version']).strip(), 'arguments': self.arguments}
+        return {'engine': 'gemma3n', 'version': run([self.program, '--version']).strip(), 'commit': commit_of(HERE),
+                'arguments': ' '.join(self.arguments)}
 
     def options(self, model):
         return ['--model', model, '--threads', self.threads, *self.arguments]

@@ -73,11 +73,13 @@ def preamble(record):
     cpu, limits = record['processor'], record['limits'] or {}
     lines = [f'{cpu["model"]}, {cpu["cores"]} processors ({cpu["flags"]}); {record["threads"]} threads.']
     for about in record['engines']:
-        lines.append(', '.join(str(about[key]) for key in ('version', 'engine', 'binding', 'system', 'arguments') if about.get(key)) + '.')
+        known = [about[key] for key in ('engine', 'version', 'commit', 'binding', 'system', 'arguments') if about.get(key)]
+        lines.append(', '.join(known) + '.')
     for threads, found in sorted(limits.items()):
         rates = ', '.join(f'{kind} {found[kind + "_gmacs"]:,.0f} GMAC/s' for kind in ('int8', 'bf16', 'float32')
                           if kind + '_gmacs' in found)
-        lines.append(f'The machine with {threads} thread{"s" if int(threads) > 1 else ""}: {rates}, reads {found["read_gbytes"]:.1f} GB/s.')
+        plural = 's' if int(threads) > 1 else ''
+        lines.append(f'The machine with {threads} thread{plural}: {rates}, reads {found["read_gbytes"]:.1f} GB/s.')
     return '\n'.join(lines)
 
 
