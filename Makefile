@@ -49,7 +49,8 @@ endif
 bench: deps-dev  ## a GGUF file as MODEL beside llama.cpp, BENCH=--full for 16K; without one, micro-benchmarks
 	$(call configure_and_build,release,-DGEMMA3N_BUILD_BENCH=ON)
 ifeq ($(origin MODEL),file)
-	@set -e; for b in build/release/bin/*_bench; do echo "== $$b"; $$b; done
+	@set -e; for b in build/release/bin/*_bench; do \
+	  case $$b in *linear_bench) shape='512 2048 2048 1';; *) shape=;; esac; echo "== $$b $$shape"; $$b $$shape; done
 	@echo 'A model beside llama.cpp: make bench MODEL=model.gguf PEER_PYTHON=peers/bin/python (see bench/README.md)'
 else
 	@python3 bench/compare_peers.py "$$MODEL" --gemma3n $(GEMMA3N) --python $(PEER_PYTHON) $(BENCH)
