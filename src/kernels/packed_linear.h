@@ -24,10 +24,11 @@ class PackedLinear {
   // accuracy: kBFloat16 or kFloat32. kInt8 is for callers that ask for it.
   static Arithmetic Fastest(const Ops& ops);
 
-  // w: [rows, cols] of any dtype. Takes a copy: 4 bytes a weight for float32 (2 if w is BF16, which
-  // loses nothing), 2 for bfloat16, 1 for int8. Where the processor lacks products of the kind,
-  // arithmetic() is kFloat32. Where it has nothing better than Ops::Linear, or memory is short,
-  // there is no copy (packed() is false) and w's bytes must outlive this.
+  // w: [rows, cols] of any dtype. Takes a copy: 4 bytes a weight for float32 (6 where it is
+  // multiplied by parts, 2 if w is BF16, which loses nothing), 2 for bfloat16, 1 for int8. Where the
+  // processor lacks products of the kind, arithmetic() is kFloat32. Where it has nothing better than
+  // Ops::Linear, or memory is short, there is no copy (packed() is false) and w's bytes must outlive
+  // this.
   static PackedLinear Pack(const Matrix& w, Arithmetic arithmetic, const Ops& ops);
 
   // y[t] = W x[t].   x: [T, cols], y: [T, rows], each float32 or bfloat16

@@ -32,11 +32,10 @@ Result<View> LightConv(const LightConvWeights& w, const View& x, std::span<const
   });
   w.end.Apply(z, out, ctx.ops);
 
-  for (int64_t r = 0; r < rows;
-       ++r) {  // a kept row moves forward or stays: in order, none is overwritten unread
+  for (int64_t r = 0; r < rows; ++r) {  // a kept row moves forward or stays: none is lost unread
     if (kept[r] != r) std::copy_n(x.row(kept[r]), d, x.row(r));
-    kernels.add(out.row(r), x.row(r), d);
   }
+  ctx.ops.ForRows(rows, [&](int64_t r) { kernels.add(out.row(r), x.row(r), d); });
   return x.Rows(0, rows);
 }
 

@@ -97,8 +97,8 @@ TEST_P(Parts, AreNoLessExactThanMultiplyAdds) {
   }
 }
 
-// Columns are many enough that a row's own error would show if any of its 24 bits were lost.
-TEST_P(Parts, OneProductIsRightToTheLastBit) {
+// All 24 bits of both factors count: without the least of six products the error would be 2^-17.
+TEST_P(Parts, OneProductKeepsEveryBitOfItsFactors) {
   const int64_t count = 500;
   const auto x = random_.Normals(count), w = random_.Normals(count);
   const auto y = Apply(w, x, 1);
