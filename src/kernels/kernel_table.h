@@ -24,7 +24,8 @@ struct AttentionArgs {
   int64_t out_stride = 0;
 };
 
-struct PackedKernels;  // packed.h
+struct PackedKernels;    // packed.h
+struct ManyRowsKernels;  // many_rows.h
 
 // One row of a depthwise convolution over a map that lies pixel by pixel, the channels of a pixel together.
 struct DepthwiseArgs {
@@ -44,6 +45,9 @@ struct KernelTable {
   const PackedKernels* float32_parts;  // by bfloat16 parts, for a W whose rows are all tame; null where slower
   const PackedKernels* int8;
   const PackedKernels* bfloat16;  // null where no instruction multiplies bfloat16 faster than float32
+
+  // Rounded products for many rows of x; null where `linear` is as fast.
+  const ManyRowsKernels* many_rows;
 
   // y[t, r - row_begin ...]: y.row(t)[r] = sum_c w[r, c] * x.row(t)[c] for r in [row_begin, row_end), every t.
   // x: [T, w.cols] float32, y: [T, >= w.rows] float32. Products and sums in float32, whatever w's dtype. Indexed by DType.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/many_rows_linear.h"
+
 namespace gemma3n {
 namespace {
 
@@ -16,7 +18,12 @@ int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
 
-void Ops::Linear(const Matrix& w, const ConstView& x, const View& y) const {
+void Ops::LinearEach(std::initializer_list<Product> products, const ConstView& x) const {
+  if (precision_ == Precision::kAuto && ManyRowsLinear(products, x, *this, scratch_)) return;
+  for (const Product& product : products) ExactLinear(product.w, x, product.y);
+}
+
+void Ops::ExactLinear(const Matrix& w, const ConstView& x, const View& y) const {
   const auto kernel = kernels_.linear[static_cast<int>(w.dtype)];
   const int64_t tokens = x.rows;
   if (tokens <= 0 || w.rows <= 0) return;

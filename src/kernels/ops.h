@@ -4,7 +4,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <initializer_list>
 
+#include "base/buffer.h"
 #include "base/thread_pool.h"
 #include "gemma3n/options.h"
 #include "kernels/kernel_table.h"
@@ -22,7 +24,15 @@ class Ops {
   Precision precision() const { return precision_; }
 
   // y[t] = W x[t].   W: [rows, cols], x: [T, cols], y: [T, rows]
-  void Linear(const Matrix& w, const ConstView& x, const View& y) const;
+  void Linear(const Matrix& w, const ConstView& x, const View& y) const { LinearEach({{w, y}}, x); }
+
+  // The same for several W of one x, which is rounded once. One call at a time: it may use memory
+  // that this object keeps.
+  struct Product {
+    const Matrix& w;
+    View y;
+  };
+  void LinearEach(std::initializer_list<Product> products, const ConstView& x) const;
 
   // One row of a stored table to float32.   out: [table.cols]
   void Row(const Matrix& table, int64_t row, float* out) const {
@@ -51,9 +61,12 @@ class Ops {
   }
 
  private:
+  void ExactLinear(const Matrix& w, const ConstView& x, const View& y) const;
+
   const KernelTable& kernels_;
   ThreadPool& pool_;
   Precision precision_;
+  mutable Buffer scratch_;  // of products for many rows, as large as the largest so far
 };
 
 }  // namespace gemma3n

@@ -7,6 +7,11 @@
 
 namespace gemma3n {
 
+constexpr KernelTable With(const ManyRowsKernels* many_rows, KernelTable table) {
+  table.many_rows = many_rows;
+  return table;
+}
+
 constinit const KernelTable avx512::kTable =
     simd::MakeTable<avx512::Simd>("avx512", &avx512::kFloat32, &avx512::kInt8, nullptr);
 constinit const KernelTable avx512vnni::kTable =
@@ -14,6 +19,8 @@ constinit const KernelTable avx512vnni::kTable =
 constinit const KernelTable avx512bf16::kTable = simd::MakeTable<avx512::Simd>(
     "avx512bf16", &avx512::kFloat32, &avx512vnni::kInt8, &avx512bf16::kBFloat16);
 constinit const KernelTable amx::kTable =
-    simd::MakeTable<avx512::Simd>("amx", &avx512::kFloat32, &amx::kInt8, &amx::kBFloat16, &amx::kFloat32);
+    With(&amx::kManyRowsKernels,
+         simd::MakeTable<avx512::Simd>("amx", &avx512::kFloat32, &amx::kInt8, &amx::kBFloat16,
+                                       &amx::kFloat32));
 
 }  // namespace gemma3n

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "kernels/kernel_table.h"
+#include "kernels/many_rows.h"
 #include "kernels/packed.h"
 
 namespace gemma3n::avx512 {
@@ -23,4 +24,5 @@ extern const PackedKernels kBFloat16;
 namespace gemma3n::amx {
 extern const KernelTable kTable;
 extern const PackedKernels kBFloat16, kInt8, kFloat32;
+extern const ManyRowsKernels kManyRowsKernels;
 }  // namespace gemma3n::amx

@@ -1,0 +1,79 @@
+#include "kernels/many_rows_linear.h"
+
+#include <algorithm>
+#include <new>
+
+#include "kernels/many_rows.h"
+
+namespace gemma3n {
+namespace {
+
+constexpr int64_t kRangesPerThread = 4;  // so that a thread that is interrupted delays little
+constexpr int64_t kMinGroups = 2;        // of a range: its first slab is expanded before the rest
+
+int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+int64_t RoundUp(int64_t n, int64_t multiple) { return CeilDiv(n, multiple) * multiple; }
+
+// Rows of W that a thread takes at a time.
+int64_t RangeRows(int64_t rows, int64_t threads, const ManyRowsKernels& kernels) {
+  if (rows < threads * kMinGroups * kernels.group_rows) {
+    return RoundUp(CeilDiv(rows, threads), kernels.unit_rows);
+  }
+  return RoundUp(
+      std::max(CeilDiv(rows, threads * kRangesPerThread), kMinGroups * kernels.group_rows),
+      kernels.group_rows);
+}
+
+}  // namespace
+
+bool ManyRowsLinear(std::initializer_list<Ops::Product> products, const ConstView& x,
+                    const Ops& ops, Buffer& scratch) {
+  const ManyRowsKernels* kernels = ops.kernels().many_rows;
+  if (kernels == nullptr || x.rows < kManyRows || x.cols <= 0) return false;
+  for (const Ops::Product& p : products) {
+    if (kernels->multiply[static_cast<int>(p.w.dtype)] == nullptr) return false;
+  }
+  const int64_t threads = ops.pool().threads(), most = std::min(x.rows, kernels->most_rows);
+  const int64_t packed_bytes = RoundUp(kernels->packed_bytes(most, x.cols), 64);
+  const int64_t thread_bytes = RoundUp(kernels->scratch_bytes(most), 64);
+  const auto needed = static_cast<size_t>(packed_bytes + threads * thread_bytes);
+  if (scratch.size() < needed) {
+    scratch = Buffer();
+    auto larger = Buffer::Allocate(needed, "scratch memory for products");
+    if (!larger.ok()) throw std::bad_alloc();
+    scratch = std::move(larger).value();
+  }
+  auto* const packed = scratch.as<std::byte>();
+
+  for (int64_t first = 0; first < x.rows; first += most) {
+    const int64_t rows = std::min(most, x.rows - first);
+    const ConstView block = x.Rows(first, rows);
+    const int64_t slabs = CeilDiv(x.cols, kManyRowsSlab), units = CeilDiv(rows, kernels->unit_rows);
+    ops.pool().ParallelFor(units * slabs, 8, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        kernels->pack(block, i / slabs * kernels->unit_rows, i % slabs, packed);
+      }
+    });
+    int64_t ranges = 0;
+    for (const auto& p : products)
+      ranges += CeilDiv(p.w.rows, RangeRows(p.w.rows, threads, *kernels));
+    ops.ForSlots(ranges, [&](int slot, int64_t i) {
+      for (const Ops::Product& p : products) {
+        const int64_t range = RangeRows(p.w.rows, threads, *kernels);
+        const int64_t count = CeilDiv(p.w.rows, range);
+        if (i >= count) {
+          i -= count;
+          continue;
+        }
+        const View y = p.y.Rows(first, rows);
+        kernels->multiply[static_cast<int>(p.w.dtype)](
+            p.w, i * range, std::min((i + 1) * range, p.w.rows), packed, y,
+            packed + packed_bytes + slot * thread_bytes);
+        return;
+      }
+    });
+  }
+  return true;
+}
+
+}  // namespace gemma3n

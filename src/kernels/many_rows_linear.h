@@ -1,0 +1,20 @@
+// Ops::LinearEach for many rows: the products cut for the threads.
+#pragma once
+
+#include <initializer_list>
+
+#include "base/buffer.h"
+#include "kernels/ops.h"
+
+namespace gemma3n {
+
+// Rows of x from which expanding the weights pays.
+inline constexpr int64_t kManyRows = 9;
+
+// Multiplies by the table's many_rows kernels, with scratch memory that grows when it is too small.
+// False, and nothing is done, where x has fewer than kManyRows rows or the table has no kernel for
+// a product's type.
+bool ManyRowsLinear(std::initializer_list<Ops::Product> products, const ConstView& x,
+                    const Ops& ops, Buffer& scratch);
+
+}  // namespace gemma3n

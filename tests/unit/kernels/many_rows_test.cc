@@ -1,0 +1,246 @@
+// Products for many rows of x, for every table that has them and every type: against double
+// precision, any shape, and the same bits for a row in any company.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <tuple>
+
+#include "base/thread_pool.h"
+#include "kernel_test_util.h"
+#include "kernels/many_rows.h"
+#include "kernels/many_rows_linear.h"
+#include "kernels/ops.h"
+#include "kernels/reference/reference.h"
+
+namespace gemma3n {
+namespace {
+
+std::vector<const KernelTable*> Tables() {
+  std::vector<const KernelTable*> tables;
+  for (const KernelTable* table : AvailableKernels()) {
+    if (table->many_rows != nullptr) tables.push_back(table);
+  }
+  return tables;
+}
+
+struct Weights {
+  std::vector<std::byte> bytes;
+  Matrix matrix;
+
+  // extra_cols: the matrix is a column prefix of a wider one.
+  Weights(DType dtype, int64_t rows, int64_t cols, Random& random, int64_t extra_cols = 0) {
+    const int64_t row_bytes = RowBytes(dtype, cols + extra_cols);
+    for (int64_t r = 0; r < rows; ++r) {
+      const auto row = RandomRow(dtype, cols + extra_cols, random);
+      bytes.insert(bytes.end(), row.begin(), row.end());
+    }
+    matrix = {dtype, rows, cols, row_bytes, bytes.data()};
+  }
+  std::vector<float> Row(int64_t r) const {
+    std::vector<float> values(static_cast<size_t>(matrix.cols));
+    reference::kTable.dequantize[static_cast<int>(matrix.dtype)](matrix.row(r), values.data(),
+                                                                 matrix.cols);
+    return values;
+  }
+};
+
+using Param = std::tuple<const KernelTable*, int>;
+
+class ManyRows : public testing::TestWithParam<Param> {
+ protected:
+  const KernelTable& table() const { return *std::get<0>(GetParam()); }
+  DType dtype() const { return static_cast<DType>(std::get<1>(GetParam())); }
+  int64_t block() const { return Traits(dtype()).block_elements; }
+  void SetUp() override {
+    if (table().many_rows->multiply[std::get<1>(GetParam())] == nullptr) {
+      GTEST_SKIP() << "float32 is as fast here";
+    }
+  }
+
+  std::vector<float> Multiply(const Matrix& w, const ConstView& x, int threads = 1) {
+    ThreadPool pool(threads);
+    const Ops ops(table(), pool, Precision::kAuto);
+    std::vector<float> y(static_cast<size_t>(x.rows * (w.rows + 3)), -77.0f);
+    ops.Linear(w, x, View(y.data(), x.rows, w.rows, w.rows + 3));
+    return y;
+  }
+
+  // Each factor is rounded to at least eight bits: an error of at most 2^-8 of each |product|, and
+  // a root mean square far below that.
+  void Check(const Weights& w, int64_t tokens, float scale = 1) {
+    const int64_t rows = w.matrix.rows, cols = w.matrix.cols, stride = cols + 5;
+    const auto x = random_.Normals(tokens * stride, scale);
+    const auto y = Multiply(w.matrix, ConstView(x.data(), tokens, cols, stride));
+    double squares = 0, expected_squares = 0;
+    for (int64_t r = 0; r < rows; ++r) {
+      const auto row = w.Row(r);
+      for (int64_t t = 0; t < tokens; ++t) {
+        double expected = 0, magnitude = 0, square = 0;
+        for (int64_t c = 0; c < cols; ++c) {
+          const double product = double{row[c]} * x[t * stride + c];
+          expected += product;
+          magnitude += std::fabs(product);
+          square += product * product;
+        }
+        const double got = y[t * (rows + 3) + r];
+        ASSERT_NEAR(got, expected, magnitude / 128)
+            << "row " << t << " of " << tokens << ", row " << r << " of " << rows << ", " << cols
+            << " columns";
+        squares += (got - expected) * (got - expected);
+        expected_squares += square;
+      }
+    }
+    EXPECT_LE(squares, expected_squares * 0.006 * 0.006) << rows << " " << cols << " " << tokens;
+    for (int64_t t = 0; t < tokens; ++t) {
+      for (int64_t i = 0; i < 3; ++i) ASSERT_EQ(y[t * (rows + 3) + rows + i], -77.0f);
+    }
+  }
+
+  Random random_{7};
+};
+
+INSTANTIATE_TEST_SUITE_P(Tables, ManyRows,
+                         testing::Combine(testing::ValuesIn(Tables()),
+                                          testing::Range(0, kDTypeCount)),
+                         [](const testing::TestParamInfo<Param>& param) {
+                           return std::string(std::get<0>(param.param)->name) + "_" +
+                                  Name(static_cast<DType>(std::get<1>(param.param)));
+                         });
+
+TEST_P(ManyRows, RowCounts) {
+  const int64_t cols = block() == 256 ? 768 : 608;  // more than one slab of columns
+  for (int64_t rows : {1, 15, 16, 17, 31, 33, 48, 70}) {
+    const Weights w(dtype(), rows, cols, random_);
+    for (int64_t tokens : {9, 15, 16, 17, 31, 32, 33, 47, 70}) Check(w, tokens);
+  }
+}
+
+TEST_P(ManyRows, ColumnCounts) {
+  std::vector<int64_t> counts = {1, 2, 3, 5, 9};
+  if (block() == 1) counts = {1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 511, 513, 545, 1025};
+  for (int64_t count : counts) Check(Weights(dtype(), 37, count * block(), random_), 19);
+}
+
+TEST_P(ManyRows, ManyGroupsAndBlocks) {
+  Check(Weights(dtype(), 300, 512, random_), 530);
+  Check(Weights(dtype(), 530, 1536, random_), 20);
+  Check(Weights(dtype(), 32, 2560, random_), 140);
+}
+
+TEST_P(ManyRows, ColumnPrefix) { Check(Weights(dtype(), 41, 256, random_, 512), 21); }
+
+TEST_P(ManyRows, HugeAndSmallValues) {
+  const Weights w(dtype(), 33, 512, random_);
+  Check(w, 17, 1e30f);
+  Check(w, 17, 1e-20f);
+}
+
+TEST_P(ManyRows, ARowsResultDoesNotDependOnItsCompany) {
+  const int64_t rows = 77, cols = 1280, tokens = 75, out = rows + 3;
+  const Weights w(dtype(), rows, cols, random_);
+  const auto x = random_.Normals(tokens * cols);
+  const auto all = Multiply(w.matrix, ConstView(x.data(), tokens, cols));
+  for (auto [begin, count] : {std::pair<int64_t, int64_t>{0, 9}, {9, 11}, {3, 40}, {42, 33}}) {
+    const auto some = Multiply(w.matrix, ConstView(x.data() + begin * cols, count, cols), 2);
+    for (int64_t i = 0; i < count * out; ++i) ASSERT_EQ(some[i], all[begin * out + i]) << i;
+  }
+  for (int64_t begin : {1, 16, 50}) {  // nor on the other rows of W
+    const auto some =
+        Multiply(w.matrix.RowSlice(begin, rows - begin), ConstView(x.data(), tokens, cols));
+    for (int64_t t = 0; t < tokens; ++t) {
+      for (int64_t r = begin; r < rows; ++r) {
+        ASSERT_EQ(some[t * (out - begin) + r - begin], all[t * out + r]);
+      }
+    }
+  }
+  for (int threads : {2, 3, 5}) {
+    ASSERT_EQ(Multiply(w.matrix, ConstView(x.data(), tokens, cols), threads), all);
+  }
+}
+
+TEST_P(ManyRows, NanAndInfinityStayInTheirRow) {
+  const int64_t rows = 35, cols = 512, tokens = 40;
+  const Weights w(dtype(), rows, cols, random_);
+  auto x = random_.Normals(tokens * cols);
+  x[5 * cols + 17] = NAN;
+  x[36 * cols + 300] = INFINITY;
+  for (int64_t c = 0; c < cols; ++c) x[20 * cols + c] = 0;
+  const auto y = Multiply(w.matrix, ConstView(x.data(), tokens, cols));
+  for (int64_t t = 0; t < tokens; ++t) {
+    for (int64_t r = 0; r < rows; ++r) {
+      const float got = y[t * (rows + 3) + r];
+      if (t == 5) {
+        ASSERT_TRUE(std::isnan(got)) << got;
+      } else if (t == 36) {
+        ASSERT_FALSE(std::isfinite(got)) << got;
+      } else if (t == 20) {
+        ASSERT_EQ(got, 0);
+      } else {
+        ASSERT_TRUE(std::isfinite(got)) << got;
+      }
+    }
+  }
+}
+
+TEST_P(ManyRows, ReadsAndWritesNothingPastItsBuffers) {
+  std::vector<int64_t> widths = {block(), 3 * block()};
+  if (block() == 1) widths = {1, 3, 31, 33, 513, 530};
+  ThreadPool pool(1);
+  const Ops ops(table(), pool, Precision::kAuto);
+  for (int64_t cols : widths) {
+    for (int64_t rows : {1, 17, 33}) {
+      const Weights m(dtype(), rows, cols, random_);
+      AgainstPage weights(m.bytes);
+      Matrix w = m.matrix;
+      w.data = weights.bytes();
+      for (int64_t tokens : {9, 33}) {
+        AgainstPage x(random_.Normals(tokens * cols)), y(std::vector<float>(tokens * rows));
+        ops.Linear(w, ConstView(x.floats(), tokens, cols), View(y.floats(), tokens, rows));
+      }
+    }
+  }
+}
+
+// What earlier products left in the scratch memory does not matter.
+TEST_P(ManyRows, WhatCameBeforeDoesNotMatter) {
+  ThreadPool pool(1);
+  const Ops ops(table(), pool, Precision::kAuto);
+  const int64_t cols = block() == 1 ? 530 : 3 * block(), tokens = 11;
+  const Weights nan(DType::kF32, 64, 1024, random_), w(dtype(), 21, cols, random_);
+  const std::vector<float> nans(40 * 1024, NAN);
+  std::vector<float> out(40 * 64), y(tokens * 21);
+  const auto x = random_.Normals(tokens * cols);
+  ops.Linear(nan.matrix, ConstView(nans.data(), 40, 1024), View(out.data(), 40, 64));
+  const Matrix nan_weights = {DType::kF32, 64, 512, 2048,
+                              reinterpret_cast<const std::byte*>(nans.data())};
+  ops.Linear(nan_weights, ConstView(nans.data(), 40, 512), View(out.data(), 40, 64));
+  ops.Linear(w.matrix, ConstView(x.data(), tokens, cols), View(y.data(), tokens, 21));
+  for (float v : y) ASSERT_FALSE(std::isnan(v));
+}
+
+TEST(ManyRowsLinear, SeveralMatricesOfOneInput) {
+  Random random(3);
+  for (const KernelTable* table : Tables()) {
+    ThreadPool pool(2);
+    const Ops ops(*table, pool, Precision::kAuto), exact(*table, pool, Precision::kFloat32);
+    const int64_t cols = 512, tokens = 600;
+    const Weights a(DType::kQ4_0, 130, cols, random), b(DType::kQ8_0, 33, cols, random);
+    const auto x = random.Normals(tokens * cols);
+    const ConstView in(x.data(), tokens, cols);
+    std::vector<float> ya(tokens * 130), yb(tokens * 33), one(tokens * 130), other(tokens * 33);
+    ops.LinearEach(
+        {{a.matrix, View(ya.data(), tokens, 130)}, {b.matrix, View(yb.data(), tokens, 33)}}, in);
+    ops.Linear(a.matrix, in, View(one.data(), tokens, 130));
+    ops.Linear(b.matrix, in, View(other.data(), tokens, 33));
+    EXPECT_EQ(ya, one);
+    EXPECT_EQ(yb, other);
+    // The exact path is not touched.
+    exact.Linear(b.matrix, in, View(yb.data(), tokens, 33));
+    table->linear[static_cast<int>(DType::kQ8_0)](b.matrix, 0, 33, in,
+                                                  View(other.data(), tokens, 33));
+    EXPECT_EQ(yb, other);
+  }
+}
+
+}  // namespace
+}  // namespace gemma3n
