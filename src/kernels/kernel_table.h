@@ -25,6 +25,7 @@ struct AttentionArgs {
 };
 
 struct PackedKernels;    // packed.h
+struct FewRowsKernels;   // few_rows.h
 struct ManyRowsKernels;  // many_rows.h
 
 // One row of a depthwise convolution over a map that lies pixel by pixel, the channels of a pixel together.
@@ -46,7 +47,8 @@ struct KernelTable {
   const PackedKernels* int8;
   const PackedKernels* bfloat16;  // null where no instruction multiplies bfloat16 faster than float32
 
-  // Rounded products for many rows of x; null where `linear` is as fast.
+  // Rounded products for few and for many rows of x; null where `linear` is as fast.
+  const FewRowsKernels* few_rows;
   const ManyRowsKernels* many_rows;
 
   // y[t, r - row_begin ...]: y.row(t)[r] = sum_c w[r, c] * x.row(t)[c] for r in [row_begin, row_end), every t.

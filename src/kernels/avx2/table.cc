@@ -8,8 +8,8 @@
 namespace gemma3n {
 
 constinit const KernelTable avx2::kTable =
-    simd::MakeTable<avx2::Simd>("avx2", &avx2::kFloat32, &avx2::kInt8, nullptr);
-constinit const KernelTable avxvnni::kTable =
-    simd::MakeTable<avx2::Simd>("avxvnni", &avx2::kFloat32, &avxvnni::kInt8, nullptr);
+    simd::MakeTable<avx2::Simd>("avx2", &avx2::kFloat32, &avx2::kInt8, nullptr, &avx2::kFewRows);
+constinit const KernelTable avxvnni::kTable = simd::MakeTable<avx2::Simd>(
+    "avxvnni", &avx2::kFloat32, &avxvnni::kInt8, nullptr, &avxvnni::kFewRows);
 
 }  // namespace gemma3n

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/few_rows.h"
 #include "kernels/kernel_table.h"
 #include "kernels/many_rows.h"
 #include "kernels/packed.h"
@@ -7,6 +8,7 @@
 namespace gemma3n::avx512 {
 extern const KernelTable kTable;
 extern const PackedKernels kFloat32, kInt8;
+extern const FewRowsKernels kFewRows;
 }  // namespace gemma3n::avx512
 
 // The sets that add dot products to AVX-512, each to those before it. Their float32 code is that of
@@ -14,6 +16,7 @@ extern const PackedKernels kFloat32, kInt8;
 namespace gemma3n::avx512vnni {
 extern const KernelTable kTable;
 extern const PackedKernels kInt8;
+extern const FewRowsKernels kFewRows;
 }  // namespace gemma3n::avx512vnni
 
 namespace gemma3n::avx512bf16 {

@@ -2,6 +2,7 @@
 // fall back to.
 #pragma once
 
+#include "kernels/few_rows.h"
 #include "kernels/kernel_table.h"
 #include "kernels/packed.h"
 
@@ -9,6 +10,7 @@ namespace gemma3n::reference {
 
 extern const KernelTable kTable;
 extern const PackedKernels kBFloat16, kInt8;
+extern const FewRowsKernels kFewRows;
 
 // Defined for every DType.
 template <DType kType>

@@ -11,6 +11,7 @@ constexpr KernelTable MakeTable(std::integer_sequence<int, kTypes...>) {
   table.name = "reference";
   table.int8 = &kInt8;
   table.bfloat16 = &kBFloat16;
+  table.few_rows = &kFewRows;
   ((table.linear[kTypes] = Linear<static_cast<DType>(kTypes)>), ...);
   ((table.dequantize[kTypes] = Dequantize<static_cast<DType>(kTypes)>), ...);
   table.rms_norm = RmsNorm;

@@ -20,6 +20,7 @@ constexpr void FillDType(KernelTable& table) {
 template <class S>
 constexpr KernelTable MakeTable(const char* name, const PackedKernels* float32,
                                 const PackedKernels* int8, const PackedKernels* bfloat16,
+                                const FewRowsKernels* few_rows = nullptr,
                                 const PackedKernels* float32_parts = nullptr) {
   KernelTable table = {};
   table.name = name;
@@ -27,6 +28,7 @@ constexpr KernelTable MakeTable(const char* name, const PackedKernels* float32,
   table.float32_parts = float32_parts;
   table.int8 = int8;
   table.bfloat16 = bfloat16;
+  table.few_rows = few_rows;
   FillDType<S, DType::kF32>(table);
   FillDType<S, DType::kF16>(table);
   FillDType<S, DType::kBF16>(table);

@@ -1,0 +1,315 @@
+// FewRowsKernel as templates over lanes V: dot products of bytes, added up in groups of four.
+//
+// A row of x is packed group by group, as the vectors of W want it:
+//   hi, lo   the bytes of each plane, one vector (Q4_0: two) each
+//   start    int32 per lane: minus the sum of the values that the lane adds up
+//   scale    float32 per lane: of the lane's block
+// The centre of unsigned weights (8 of Q4_0, ...) comes back by way of `start`: where the vector
+// unit multiplies unsigned by signed bytes, weights are shifted until their centre is 128, and
+// 128 * start is what the plane of hi begins with.
+#pragma once
+
+#include <cstring>
+#include <utility>
+
+#include "kernels/blocks.h"
+#include "kernels/few_rows.h"
+#include "kernels/simd/common.h"
+
+namespace gemma3n::simd {
+
+// How far ahead of the row that is being multiplied memory is asked for.
+inline constexpr int64_t kReadAhead = 2048;
+
+// What a vector (or two) of W is: bytes and their scale per lane; min: what is added per unit of x.
+template <class V, int kVectors>
+struct WeightUnit {
+  typename V::B w[kVectors];
+  typename V::F scale, min;
+};
+
+// A FewBlock<V, DType> has
+//   kColumns, kBytes   of a group: what is decoded together
+//   kUnits, kVectors   of a group; vectors of bytes that share a lane's sums
+//   kCentre            log2 of the centre of the weights, -1 where zero is the centre
+//   kSigned, kHasMin   signed bytes; y gains min * sum(x)
+//   Open(p), Unit(open, u)
+template <class V, DType kType>
+struct FewBlock;
+
+template <class V>
+struct FewBlock<V, DType::kQ4_0> {
+  static constexpr int kColumns = 2 * V::kBytes, kBytes = kColumns / 32 * 18;
+  static constexpr int kUnits = 1, kVectors = 2, kCentre = 3 + V::kNibbleShift;
+  static constexpr bool kSigned = false, kHasMin = false;
+  static constexpr float kScale = 1.0f / (1 << V::kNibbleShift);
+  static G3N_INLINE const std::byte* Open(const std::byte* p) { return p; }
+  static G3N_INLINE WeightUnit<V, 2> Unit(const std::byte* p, int) {
+    const auto z = V::NibblesQ4_0(p);
+    constexpr int kUp = V::kNibbleShift;
+    return {{V::template Field<kUp, 15 << kUp>(z), V::template Field<kUp - 4, 15 << kUp>(z)},
+            V::ScalesQ4_0(p),
+            V::Zero()};
+  }
+};
+
+template <class V>
+struct FewBlock<V, DType::kQ8_0> {
+  static constexpr int kColumns = V::kBytes, kBytes = kColumns / 32 * 34;
+  static constexpr int kUnits = 1, kVectors = 1, kCentre = V::kSignedBytes ? -1 : 7;
+  static constexpr bool kSigned = true, kHasMin = false;
+  static constexpr float kScale = 1;
+  static G3N_INLINE const std::byte* Open(const std::byte* p) { return p; }
+  static G3N_INLINE WeightUnit<V, 1> Unit(const std::byte* p, int) {
+    return {{V::BytesQ8_0(p)}, V::ScalesQ8_0(p), V::Zero()};
+  }
+};
+
+template <class V>
+struct FewBlock<V, DType::kQ6_K> {
+  static constexpr int kColumns = 256, kBytes = sizeof(BlockQ6_K);
+  static constexpr int kUnits = 256 / V::kBytes, kVectors = 1, kCentre = 5 + V::kSextetShift;
+  static constexpr bool kSigned = false, kHasMin = false;
+  static constexpr float kScale = 1.0f / (1 << V::kSextetShift);
+  struct Opened {
+    const BlockQ6_K* block;
+    typename V::Scales scales;
+  };
+  static G3N_INLINE Opened Open(const std::byte* p) {
+    const auto* block = reinterpret_cast<const BlockQ6_K*>(p);
+    return {block, V::ScalesQ6_K(*block)};
+  }
+  static G3N_INLINE WeightUnit<V, 1> Unit(const Opened& open, int u) {
+    return {{V::BytesQ6_K(*open.block, u)}, V::template Pick<4>(open.scales, 0, u), V::Zero()};
+  }
+};
+
+template <class V>
+struct FewBlock<V, DType::kQ4_K> {
+  static constexpr int kColumns = 256, kBytes = sizeof(BlockQ4_K);
+  static constexpr int kUnits = 256 / V::kBytes, kVectors = 1, kCentre = -1;
+  static constexpr bool kSigned = false, kHasMin = true;
+  static constexpr float kScale = 1;
+  struct Opened {
+    const BlockQ4_K* block;
+    typename V::Scales scales;  // eight scales, then eight mins
+  };
+  static G3N_INLINE Opened Open(const std::byte* p) {
+    const auto* block = reinterpret_cast<const BlockQ4_K*>(p);
+    // The 24 six-bit numbers, eight at a time; see UnpackScaleMin.
+    uint64_t first, last = 0;
+    std::memcpy(&first, block->scales, 8);
+    std::memcpy(&last, block->scales + 8, 4);
+    const uint64_t low = first & 0x3f3f3f3f3f3f3f3f;  // scales 0 .. 3, mins 0 .. 3
+    const uint64_t high =
+        (first >> 6 & 0x0303030303030303) << 4 | ((last | last << 28) & 0x0f0f0f0f0f0f0f0f);
+    return {block,
+            V::ScalesAndMins(low << 32 >> 32 | high << 32, low >> 32 | high >> 32 << 32, block->d)};
+  }
+  static G3N_INLINE WeightUnit<V, 1> Unit(const Opened& open, int u) {
+    return {{V::BytesQ4_K(*open.block, u)},
+            V::template Pick<8>(open.scales, 0, u),
+            V::template Pick<8>(open.scales, 8, u)};
+  }
+};
+
+// x of one unit.
+template <class V, class D>
+struct PlaneUnit {
+  static constexpr int kPlane = D::kVectors * V::kBytes, kSize = 2 * kPlane + 2 * V::kBytes;
+  static constexpr int kColumns = D::kColumns / D::kUnits;
+  static constexpr int kStart = 2 * kPlane, kScale = kStart + V::kBytes;
+};
+
+// Sums per lane of 128 hi + lo times the weights, less their centre.
+template <class V, class D>
+G3N_INLINE typename V::I Products(const typename V::B (&w)[D::kVectors], const std::byte* x) {
+  using U = PlaneUnit<V, D>;
+  typename V::B hi[D::kVectors], lo[D::kVectors];
+  for (int i = 0; i < D::kVectors; ++i) {
+    hi[i] = V::LoadBytes(x + i * V::kBytes);
+    lo[i] = V::LoadBytes(x + U::kPlane + i * V::kBytes);
+  }
+  return V::template Sum<D::kVectors, D::kCentre, D::kSigned>(w, hi, lo, x + U::kStart);
+}
+
+// acc[t][i] += the group at p[i] times the group of x_t.
+template <class V, class D, int kTokens, int kRows, size_t... kRow>
+G3N_INLINE void MultiplyGroup(const std::byte* const (&p)[kRows], const PlaneRows& x, int64_t at,
+                              typename V::F (&acc)[kTokens][kRows], std::index_sequence<kRow...>) {
+  using U = PlaneUnit<V, D>;
+  decltype(D::Open(p[0])) open[] = {D::Open(p[kRow])...};
+  G3N_UNROLL
+  for (int u = 0; u < D::kUnits; ++u) {
+    G3N_UNROLL
+    for (int i = 0; i < kRows; ++i) {
+      const auto unit = D::Unit(open[i], u);
+      G3N_UNROLL
+      for (int t = 0; t < kTokens; ++t) {
+        const std::byte* xs = x.data + t * x.stride + at + u * U::kSize;
+        const auto scale = V::LoadFloats(xs + U::kScale);
+        acc[t][i] =
+            V::Fma(V::ToFloat(Products<V, D>(unit.w, xs)), V::Mul(unit.scale, scale), acc[t][i]);
+        if constexpr (D::kHasMin) {
+          const auto sum = V::Mul(V::ToFloat(V::LoadInts(xs + U::kStart)), scale);
+          acc[t][i] = V::Fnma(unit.min, sum, acc[t][i]);  // start is minus the sum
+        }
+      }
+    }
+  }
+}
+
+// kRows rows of W at src times kTokens rows of x; what lies at `ahead` is asked for meanwhile.
+template <class V, DType kType, int kTokens, int kRows>
+G3N_INLINE void MultiplyRows(const std::byte* const (&src)[kRows],
+                             const std::byte* const (&ahead)[kRows], int64_t cols,
+                             const PlaneRows& x, typename V::F (&acc)[kTokens][kRows]) {
+  using D = FewBlock<V, kType>;
+  constexpr int64_t kGroup = D::kUnits * PlaneUnit<V, D>::kSize;
+  constexpr auto kIndices = std::make_index_sequence<kRows>();
+  G3N_UNROLL
+  for (int t = 0; t < kTokens; ++t) {
+    G3N_UNROLL
+    for (int i = 0; i < kRows; ++i) acc[t][i] = V::Zero();
+  }
+  const std::byte* p[kRows];
+  int64_t at = 0, offset = 0;
+  for (int64_t c = 0; c + D::kColumns <= cols; c += D::kColumns) {
+    G3N_UNROLL
+    for (int i = 0; i < kRows; ++i) {
+      p[i] = src[i] + offset;
+      G3N_UNROLL
+      for (int64_t b = 0; b < D::kBytes; b += 64) V::Prefetch(ahead[i] + offset + b);
+    }
+    MultiplyGroup<V, D>(p, x, at, acc, kIndices);
+    offset += D::kBytes;
+    at += kGroup;
+  }
+  if constexpr (D::kColumns % 256 != 0) {
+    if (cols % D::kColumns == 0) return;
+    alignas(64) std::byte padded[kRows][D::kBytes] = {};  // blocks of zeros after the last
+    const auto rest = static_cast<size_t>(cols % D::kColumns / 32 * (D::kBytes * 32 / D::kColumns));
+    for (int i = 0; i < kRows; ++i) {
+      std::memcpy(padded[i], src[i] + offset, rest);
+      p[i] = padded[i];
+    }
+    MultiplyGroup<V, D>(p, x, at, acc, kIndices);
+  }
+}
+
+// Rows side by side come from the quarters of the range: long runs through memory.
+template <class V, DType kType, int kTokens, int kRows>
+void MultiplyFew(const Matrix& w, const RowRange& rows, const PlaneRows& x, const View& y) {
+  const int64_t stripe = (rows.end - rows.begin + kRows - 1) / kRows;
+  for (int64_t r = rows.begin; r < rows.begin + stripe; ++r) {
+    int64_t row[kRows];
+    const std::byte *src[kRows], *ahead[kRows];
+    for (int i = 0; i < kRows; ++i) {
+      const int64_t index = Min(r + i * stripe, rows.end - 1);
+      row[i] = rows[index];
+      src[i] = w.row(row[i]);
+      ahead[i] =
+          rows.list == nullptr ? src[i] + kReadAhead : w.row(rows[Min(index + 1, rows.end - 1)]);
+    }
+    typename V::F acc[kTokens][kRows];
+    MultiplyRows<V, kType, kTokens, kRows>(src, ahead, w.cols, x, acc);
+    for (int t = 0; t < kTokens; ++t) {
+      float sums[4];
+      V::Reduce4(acc[t][0], acc[t][kRows > 1 ? 1 : 0], acc[t][kRows > 2 ? 2 : 0],
+                 acc[t][kRows > 3 ? 3 : 0], sums);
+      for (int i = 0; i < kRows; ++i) y.row(t)[row[i]] = sums[i];
+    }
+  }
+}
+
+template <class V, DType kType, int kTokens>
+void MultiplyTokens(const Matrix& w, const RowRange& rows, const PlaneRows& x, const View& y) {
+  constexpr int kMost = V::kSums / kTokens;  // accumulators that stay in registers
+  MultiplyFew<V, kType, kTokens, kMost >= 4 ? 4 : kMost >= 2 ? 2 : 1>(w, rows, x, y);
+}
+
+template <class V, DType kType>
+void FewRowsMultiply(const Matrix& w, const RowRange& rows, const PlaneRows& x, const View& y) {
+  if (rows.begin >= rows.end) return;
+  switch (x.count) {
+    case 1:
+      return MultiplyTokens<V, kType, 1>(w, rows, x, y);
+    case 2:
+      return MultiplyTokens<V, kType, 2>(w, rows, x, y);
+    case 3:
+      return MultiplyTokens<V, kType, 3>(w, rows, x, y);
+    case 4:
+      return MultiplyTokens<V, kType, 4>(w, rows, x, y);
+    case 5:
+      return MultiplyTokens<V, kType, 5>(w, rows, x, y);
+    case 6:
+      return MultiplyTokens<V, kType, 6>(w, rows, x, y);
+    case 7:
+      return MultiplyTokens<V, kType, 7>(w, rows, x, y);
+    default:
+      return MultiplyTokens<V, kType, 8>(w, rows, x, y);
+  }
+}
+
+// The planes of 32 values to hi and lo, whose halves of 16 bytes are `half` bytes apart. Returns
+// their scale.
+template <class V>
+G3N_INLINE float SplitBlock(const float* x, std::byte* hi, std::byte* lo, int64_t half) {
+  const uint32_t bits = V::MaxMagnitude32(x);
+  const bool finite = bits < 0x7f800000;
+  const float largest = BitsToFloat(bits);
+  const float inverse = finite && bits >= kPlaneSmallest ? kPlaneMaximum / largest : 0;
+  if (inverse == 0) {  // also keeps NaN out of the conversion
+    V::ZeroPlanes16(hi, lo);
+    V::ZeroPlanes16(hi + half, lo + half);
+    return finite ? 0 : BitsToFloat(0x7fc00000);
+  }
+  V::Planes16(x, inverse, hi, lo);
+  V::Planes16(x + 16, inverse, hi + half, lo + half);
+  return largest / kPlaneMaximum;
+}
+
+template <class V, DType kType>
+void FewRowsPack(const float* x, int64_t cols, std::byte* packed) {
+  using D = FewBlock<V, kType>;
+  using U = PlaneUnit<V, D>;
+  // Q4_0 keeps the halves of a block apart: its low nibbles are one vector, its high ones another.
+  constexpr bool kHalves = D::kVectors == 2;
+  constexpr int kBlocks = U::kColumns / 32, kLanes = V::kBytes / 4 / kBlocks;
+  constexpr int64_t kHalf = kHalves ? V::kBytes : 16, kStep = kHalves ? 16 : 32;
+  for (int64_t c = 0; c < cols; c += U::kColumns, packed += U::kSize) {
+    std::byte *hi = packed, *lo = packed + U::kPlane;
+    float scales[V::kBytes / 4];
+    for (int b = 0; b < kBlocks; ++b) {
+      float scale = 0;
+      if (c + b * 32 < cols) {
+        scale = SplitBlock<V>(x + c + b * 32, hi + b * kStep, lo + b * kStep, kHalf);
+      } else {
+        V::ZeroPlanes16(hi + b * kStep, lo + b * kStep);
+        V::ZeroPlanes16(hi + b * kStep + kHalf, lo + b * kStep + kHalf);
+      }
+      for (int l = 0; l < kLanes; ++l) scales[b * kLanes + l] = scale * D::kScale;
+    }
+    std::memcpy(packed + U::kScale, scales, sizeof(scales));
+    V::StoreStart(packed + U::kStart, hi, lo, D::kVectors);
+  }
+}
+
+template <class V, DType kType>
+constexpr FewRowsKernel MakeFewRowsKernel() {
+  using D = FewBlock<V, kType>;
+  using U = PlaneUnit<V, D>;
+  return {U::kColumns, U::kSize, FewRowsPack<V, kType>, FewRowsMultiply<V, kType>};
+}
+
+template <class V>
+constexpr FewRowsKernels MakeFewRowsKernels() {
+  FewRowsKernels kernels = {};
+  kernels.of[static_cast<int>(DType::kQ4_0)] = MakeFewRowsKernel<V, DType::kQ4_0>();
+  kernels.of[static_cast<int>(DType::kQ8_0)] = MakeFewRowsKernel<V, DType::kQ8_0>();
+  kernels.of[static_cast<int>(DType::kQ4_K)] = MakeFewRowsKernel<V, DType::kQ4_K>();
+  kernels.of[static_cast<int>(DType::kQ6_K)] = MakeFewRowsKernel<V, DType::kQ6_K>();
+  return kernels;
+}
+
+}  // namespace gemma3n::simd
