@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <chrono>
 #include <fstream>
 #include <set>
 #include <string>
@@ -11,8 +12,8 @@
 namespace gemma3n {
 namespace {
 
-// Spins for about ten microseconds before sleeping: the gap between two loops of one decode step.
-constexpr int kSpins = 2000;
+// How long a thread spins before it sleeps: as long as the serial parts of a decode step.
+constexpr std::chrono::microseconds kSpin{50};
 
 inline void Pause() {
 #if defined(__x86_64__)
@@ -22,13 +23,19 @@ inline void Pause() {
 #endif
 }
 
-template <typename T>
-void AwaitChange(const std::atomic<T>& value, T old) {
-  for (int i = 0; i < kSpins; ++i) {
-    if (value.load(std::memory_order_acquire) != old) return;
-    Pause();
-  }
+// Returns a value of the atomic that is not `old`.
+uint32_t AwaitChange(const std::atomic<uint32_t>& value, uint32_t old) {
+  constexpr int kPauses = 32;  // between two looks at the clock
+  const auto start = std::chrono::steady_clock::now();
+  do {
+    for (int i = 0; i < kPauses; ++i) {
+      const uint32_t now = value.load(std::memory_order_acquire);
+      if (now != old) return now;
+      Pause();
+    }
+  } while (std::chrono::steady_clock::now() - start < kSpin);
   value.wait(old, std::memory_order_acquire);
+  return value.load(std::memory_order_acquire);
 }
 
 }  // namespace
@@ -68,19 +75,17 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::Run(int64_t count, int64_t grain, Task task, const void* body) {
-  count_ = count;
+  count_ = count;  // the gate is shut and no one is inside: these are this thread's alone
   grain_ = grain;
   task_ = task;
   body_ = body;
   next_.store(0, std::memory_order_relaxed);
-  running_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+  gate_.store(kOpen, std::memory_order_release);
   generation_.fetch_add(1, std::memory_order_release);
   generation_.notify_all();
   Drain();
-  for (int left = running_.load(std::memory_order_acquire); left != 0;
-       left = running_.load(std::memory_order_acquire)) {
-    AwaitChange(running_, left);
-  }
+  uint32_t inside = gate_.fetch_and(~kOpen, std::memory_order_acq_rel) & ~kOpen;
+  while (inside != 0) inside = AwaitChange(gate_, inside);
 }
 
 void ThreadPool::Drain() {
@@ -94,11 +99,15 @@ void ThreadPool::Drain() {
 void ThreadPool::Work() {
   uint32_t seen = 0;
   for (;;) {
-    AwaitChange(generation_, seen);
-    ++seen;  // one generation per loop: Run() returns only after every worker has finished it
+    seen = AwaitChange(generation_, seen);
     if (stop_.load(std::memory_order_acquire)) return;
+    uint32_t gate = gate_.load(std::memory_order_relaxed);
+    while ((gate & kOpen) != 0 &&
+           !gate_.compare_exchange_weak(gate, gate + 1, std::memory_order_acquire)) {
+    }
+    if ((gate & kOpen) == 0) continue;  // that loop is over
     Drain();
-    if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1) running_.notify_all();
+    if (gate_.fetch_sub(1, std::memory_order_acq_rel) == 1) gate_.notify_all();
   }
 }
 

@@ -1,5 +1,7 @@
-// A fixed set of threads that runs data-parallel loops. No busy waiting: idle workers sleep in the
-// kernel.
+// A fixed set of threads that runs data-parallel loops. Workers spin for some microseconds after a
+// loop, since a decode step has hundreds of them, and then sleep in the kernel. A loop waits for no
+// worker that has not begun: where other programs take the processors, the calling thread does what
+// the workers don't.
 #pragma once
 
 #include <atomic>
@@ -45,11 +47,14 @@ class ThreadPool {
   void Work();
   void Drain();
 
+  // Of gate_: a loop is on, and workers may enter. The bits below count those inside.
+  static constexpr uint32_t kOpen = uint32_t{1} << 31;
+
   std::vector<std::thread> workers_;
-  std::atomic<uint32_t> generation_{0};  // counts the loops; a change wakes the workers
   std::atomic<bool> stop_{false};
-  std::atomic<int> running_{0};
-  std::atomic<int64_t> next_{0};
+  alignas(64) std::atomic<uint32_t> generation_{0};  // counts the loops; a change wakes the workers
+  alignas(64) std::atomic<uint32_t> gate_{0};
+  alignas(64) std::atomic<int64_t> next_{0};
   int64_t count_ = 0, grain_ = 1;
   Task task_ = nullptr;
   const void* body_ = nullptr;

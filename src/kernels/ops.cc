@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/few_rows.h"
 #include "kernels/many_rows_linear.h"
 
 namespace gemma3n {
@@ -19,6 +20,8 @@ int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 }  // namespace
 
 void Ops::LinearEach(std::initializer_list<Product> products, const ConstView& x) const {
+  if (x.rows <= 0) return;
+  if (x.rows <= kFewRows) return LinearFew({products.begin(), products.size()}, x);
   if (precision_ == Precision::kAuto && ManyRowsLinear(products, x, *this, scratch_)) return;
   for (const Product& product : products) ExactLinear(product.w, x, product.y);
 }

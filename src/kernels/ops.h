@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 
 #include "base/buffer.h"
 #include "base/thread_pool.h"
@@ -26,13 +27,16 @@ class Ops {
   // y[t] = W x[t].   W: [rows, cols], x: [T, cols], y: [T, rows]
   void Linear(const Matrix& w, const ConstView& x, const View& y) const { LinearEach({{w, y}}, x); }
 
-  // The same for several W of one x, which is rounded once. One call at a time: it may use memory
-  // that this object keeps.
+  // The same for several W of one x, which is rounded once; of few rows, in one loop over the
+  // threads. One call at a time: it may use memory that this object keeps.
   struct Product {
     const Matrix& w;
     View y;
   };
   void LinearEach(std::initializer_list<Product> products, const ConstView& x) const;
+
+  // Only the listed rows of y[t] = W x[t], ascending; the others stay as they are. x: few rows (few_rows.h).
+  void LinearRows(const Matrix& w, std::span<const int32_t> rows, const ConstView& x, const View& y) const;
 
   // One row of a stored table to float32.   out: [table.cols]
   void Row(const Matrix& table, int64_t row, float* out) const {
@@ -42,12 +46,18 @@ class Ops {
   // y[t] = rms(x[t]; w, eps); w null is a factor of 1; y may be x.
   void RmsNorm(const float* w, float eps, const ConstView& x, const View& y) const;
 
-  // Runs body(t) for every row, spread over the threads.
+  // Runs body(t) for every row, spread over the threads. `values`: about how many values a row's body reads or writes;
+  // what is quickly done stays on the calling thread.
   template <typename Body>
-  void ForRows(int64_t rows, const Body& body) const {
-    pool_.ParallelFor(rows, 1, [&](int64_t begin, int64_t end) {
+  void ForRows(int64_t rows, int64_t values, const Body& body) const {
+    const int64_t grain = values < 1 ? kMinValues : (kMinValues + values - 1) / values;
+    pool_.ParallelFor(rows, grain, [&](int64_t begin, int64_t end) {
       for (int64_t t = begin; t < end; ++t) body(t);
     });
+  }
+  template <typename Body>
+  void ForRows(int64_t rows, const Body& body) const {
+    ForRows(rows, kMinValues, body);
   }
 
   // Runs body(slot, i) for every i in [0, count); no two calls of one slot overlap, so that scratch can be one row per
@@ -61,12 +71,16 @@ class Ops {
   }
 
  private:
+  static constexpr int64_t kMinValues = 1 << 14;  // worth waking a thread
+
+  void LinearFew(std::span<const Product> products, const ConstView& x) const;
+  std::byte* Scratch(int64_t bytes) const;  // throws std::bad_alloc
   void ExactLinear(const Matrix& w, const ConstView& x, const View& y) const;
 
   const KernelTable& kernels_;
   ThreadPool& pool_;
   Precision precision_;
-  mutable Buffer scratch_;  // of products for many rows, as large as the largest so far
+  mutable Buffer scratch_;  // of products, as large as the largest so far
 };
 
 }  // namespace gemma3n

@@ -8,7 +8,9 @@
 #include <limits>
 #include <tuple>
 
+#include "base/thread_pool.h"
 #include "kernel_test_util.h"
+#include "kernels/ops.h"
 #include "kernels/reference/reference.h"
 
 namespace gemma3n {
@@ -294,6 +296,63 @@ TEST_P(FewRows, ReadsAndWritesNothingPastItsBuffers) {
           kernel().pack(x.floats() + t * cols, cols, packed.bytes() + t * bytes);
         kernel().multiply(w, {0, rows}, {packed.bytes(), tokens, bytes},
                           View(y.floats(), tokens, rows));
+      }
+    }
+  }
+}
+
+// Several products of one x in one loop, some of them in float32.
+TEST(OpsFewRows, AnyThreadCountAndCompanyGivesTheSameBits) {
+  Random random(3);
+  const DType dtypes[] = {DType::kQ4_0, DType::kBF16, DType::kQ8_0, DType::kQ6_K, DType::kQ4_0};
+  const int64_t rows[] = {700, 64, 333, 1, 40}, cols = 1024;
+  std::vector<TestMatrix> m;
+  for (int i = 0; i < 5; ++i) m.push_back(RandomMatrix(dtypes[i], rows[i], cols, random));
+  const auto x = random.Normals(kFewRows * cols);
+  for (const KernelTable* table : AvailableKernels()) {
+    for (int64_t tokens : {1, 3, 8}) {
+      const ConstView xs(x.data(), tokens, cols);
+      for (Precision precision : {Precision::kAuto, Precision::kFloat32}) {
+        std::vector<std::vector<float>> expected;
+        for (const TestMatrix& w : m) {
+          const int dtype = static_cast<int>(w.matrix.dtype);
+          std::vector<float> y(static_cast<size_t>(tokens * w.matrix.rows));
+          const View out(y.data(), tokens, w.matrix.rows);
+          if (precision == Precision::kAuto && table->few_rows->of[dtype].multiply != nullptr) {
+            const FewRowsKernel& kernel = table->few_rows->of[dtype];
+            kernel.multiply(w.matrix, {0, w.matrix.rows}, Packed(kernel, xs), out);
+          } else {
+            table->linear[dtype](w.matrix, 0, w.matrix.rows, xs, out);
+          }
+          expected.push_back(y);
+        }
+        for (int threads : {1, 2, 5}) {
+          ThreadPool pool(threads);
+          const Ops ops(*table, pool, precision);
+          std::vector<std::vector<float>> y;
+          for (const auto& e : expected) y.emplace_back(e.size(), -77.0f);
+          const auto view = [&](int i) { return View(y[i].data(), tokens, rows[i]); };
+          ops.LinearEach({{m[0].matrix, view(0)},
+                      {m[1].matrix, view(1)},
+                      {m[2].matrix, view(2)},
+                      {m[3].matrix, view(3)},
+                      {m[4].matrix, view(4)}},
+                     xs);
+          ASSERT_EQ(y, expected) << table->name << ", " << threads << " threads";
+          for (auto& values : y) std::fill(values.begin(), values.end(), -77.0f);
+          std::vector<int32_t> list;
+          for (int32_t r = 5; r < rows[0]; r += 1 + r % 3) list.push_back(r);
+          for (int i : {0, 1}) {
+            while (list.back() >= rows[i]) list.pop_back();
+            ops.LinearRows(m[i].matrix, list, xs, view(i));
+            for (int64_t t = 0; t < tokens; ++t) {
+              for (int32_t r = 0; r < rows[i]; ++r) {
+                const bool listed = std::binary_search(list.begin(), list.end(), r);
+                ASSERT_EQ(y[i][t * rows[i] + r], listed ? expected[i][t * rows[i] + r] : -77.0f);
+              }
+            }
+          }
+        }
       }
     }
   }

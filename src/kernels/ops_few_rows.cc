@@ -1,0 +1,134 @@
+// Ops with few rows of x: bound by reading weights, so what matters is that the threads read all
+// the time, each in long runs, and meet seldom.
+#include <algorithm>
+#include <new>
+
+#include "kernels/few_rows.h"
+#include "kernels/ops.h"
+
+namespace gemma3n {
+namespace {
+
+constexpr int64_t kRowBlock = 32;            // a range is a multiple of this many rows of W
+constexpr int64_t kRangesPerThread = 16;     // so that no thread waits long for the last range
+constexpr int64_t kMinRangeBytes = 1 << 16;  // of W times rows of x: worth waking another thread
+constexpr int64_t kProducts = 4;             // in one loop
+
+int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+int64_t RoundUp64(int64_t n) { return (n + 63) / 64 * 64; }
+
+// Null where W's product is float32.
+const FewRowsKernel* Few(const KernelTable& kernels, Precision precision, const Matrix& w) {
+  if (precision != Precision::kAuto || kernels.few_rows == nullptr) return nullptr;
+  const FewRowsKernel& few = kernels.few_rows->of[static_cast<int>(w.dtype)];
+  return few.multiply != nullptr ? &few : nullptr;
+}
+
+// A product cut into ranges of rows of W.
+struct Part {
+  const Ops::Product* product = nullptr;
+  const FewRowsKernel* few = nullptr;
+  PlaneRows planes;
+  int64_t range = 0;            // rows of W
+  int64_t first = 0, last = 0;  // its ranges among all
+};
+
+int64_t PlaneBytes(const Part& part, const ConstView& x) {
+  return part.few == nullptr ? 0 : RoundUp64(part.few->PackedBytes(x.cols)) * x.rows;
+}
+
+}  // namespace
+
+std::byte* Ops::Scratch(int64_t bytes) const {
+  if (static_cast<int64_t>(scratch_.size()) < bytes) {
+    auto grown = Buffer::Allocate(static_cast<size_t>(bytes), "packed rows");
+    if (!grown.ok()) throw std::bad_alloc();
+    scratch_ = std::move(grown).value();
+  }
+  return scratch_.as<std::byte>();
+}
+
+void Ops::LinearFew(std::span<const Product> products, const ConstView& x) const {
+  if (static_cast<int64_t>(products.size()) > kProducts) {
+    LinearFew(products.first(kProducts), x);
+    return LinearFew(products.subspan(kProducts), x);
+  }
+  Part parts[kProducts];
+  const auto count = static_cast<int64_t>(products.size());
+  int64_t total = 0, scratch = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    parts[i].product = &products[static_cast<size_t>(i)];
+    parts[i].few = Few(kernels_, precision_, parts[i].product->w);
+    total += parts[i].product->w.rows * RowBytes(parts[i].product->w.dtype, x.cols) * x.rows;
+    scratch += PlaneBytes(parts[i], x);
+  }
+
+  // Packs x once for each dtype.
+  std::byte* free = Scratch(scratch);
+  for (int64_t i = 0; i < count; ++i) {
+    if (parts[i].few == nullptr) continue;
+    const Part* same =
+        std::find_if(parts, parts + i, [&](const Part& p) { return p.few == parts[i].few; });
+    if (same != parts + i) {
+      parts[i].planes = same->planes;
+      continue;
+    }
+    const int64_t bytes = PlaneBytes(parts[i], x), stride = bytes / x.rows;
+    parts[i].planes = {free, x.rows, stride};
+    ForRows(x.rows, x.cols,
+            [&](int64_t t) { parts[i].few->pack(x.row(t), x.cols, free + t * stride); });
+    free += bytes;
+  }
+
+  const int64_t wanted =
+      std::max(kMinRangeBytes, CeilDiv(total, pool_.threads() * kRangesPerThread));
+  int64_t ranges = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const Matrix& w = parts[i].product->w;
+    const int64_t row = std::max<int64_t>(1, RowBytes(w.dtype, x.cols) * x.rows);
+    parts[i].range = CeilDiv(CeilDiv(wanted, row), kRowBlock) * kRowBlock;
+    parts[i].first = ranges;
+    ranges = parts[i].last = ranges + CeilDiv(w.rows, parts[i].range);
+  }
+  const int64_t grain = pool_.threads() == 1 ? ranges : 1;
+  pool_.ParallelFor(ranges, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const Part* part = parts;
+      while (i >= part->last) ++part;
+      const Matrix& w = part->product->w;
+      const int64_t row = (i - part->first) * part->range,
+                    stop = std::min(row + part->range, w.rows);
+      if (part->few != nullptr) {
+        part->few->multiply(w, {row, stop}, part->planes, part->product->y);
+      } else {
+        kernels_.linear[static_cast<int>(w.dtype)](w, row, stop, x, part->product->y);
+      }
+    }
+  });
+}
+
+void Ops::LinearRows(const Matrix& w, std::span<const int32_t> rows, const ConstView& x,
+                     const View& y) const {
+  const auto count = static_cast<int64_t>(rows.size());
+  const FewRowsKernel* few = Few(kernels_, precision_, w);
+  PlaneRows planes;
+  if (few != nullptr) {
+    const int64_t stride = RoundUp64(few->PackedBytes(x.cols));
+    std::byte* packed = Scratch(stride * x.rows);
+    for (int64_t t = 0; t < x.rows; ++t) few->pack(x.row(t), x.cols, packed + t * stride);
+    planes = {packed, x.rows, stride};
+  }
+  const int64_t row_bytes = std::max<int64_t>(1, RowBytes(w.dtype, x.cols));
+  const int64_t range = std::max(CeilDiv(kMinRangeBytes, row_bytes),
+                                 CeilDiv(count, pool_.threads() * kRangesPerThread));
+  pool_.ParallelFor(count, range, [&](int64_t begin, int64_t end) {
+    if (few != nullptr) return few->multiply(w, {begin, end, rows.data()}, planes, y);
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t row = rows[static_cast<size_t>(i)];
+      kernels_.linear[static_cast<int>(w.dtype)](w, row, row + 1, x, y);
+    }
+  });
+}
+
+}  // namespace gemma3n
