@@ -39,6 +39,16 @@ struct DepthwiseArgs {
   int64_t out_width = 0;
 };
 
+// A Q4_0 matrix column by column; see columns.h.
+struct ColumnMatrix {
+  int64_t rows = 0, cols = 0;
+  const std::byte* data = nullptr;
+
+  int64_t block_bytes() const { return 18 * rows; }  // of 32 columns
+  const std::byte* scales(int64_t col) const { return data + col / 32 * block_bytes(); }
+  const std::byte* levels(int64_t col) const { return scales(col) + 2 * rows + col % 32 * (rows / 2); }
+};
+
 struct KernelTable {
   const char* name;  // "reference", "avx2", "avx512", ...
 
@@ -55,6 +65,10 @@ struct KernelTable {
   // x: [T, w.cols] float32, y: [T, >= w.rows] float32. Products and sums in float32, whatever w's dtype. Indexed by DType.
   using LinearFn = void (*)(const Matrix& w, int64_t row_begin, int64_t row_end, const ConstView& x, const View& y);
   LinearFn linear[kDTypeCount];
+
+  // y[r] = sum_i x[i] * w[r, list[i]], in order, for r in [row_begin, row_end), multiples of 32.
+  void (*columns)(const ColumnMatrix& w, int64_t row_begin, int64_t row_end, const int32_t* list, const float* x,
+                  int64_t count, float* y);
 
   // n values of a stored row to float32; n is a multiple of the dtype's block. Indexed by DType.
   using DequantizeFn = void (*)(const std::byte* src, float* dst, int64_t n);

@@ -42,6 +42,9 @@ void BindLayer(Binder& b, LayerWeights& w, int64_t i, const TextConfig& c) {
   b.Bind(w.mlp.gate, p + "mlp.gate_proj.weight", f, d);
   b.Bind(w.mlp.up, p + "mlp.up_proj.weight", f, d);
   b.Bind(w.mlp.down, p + "mlp.down_proj.weight", d, f);
+  if (c.sparsity_z[i] > 0 && LazyColumns::Suits(w.mlp.down)) {
+    w.mlp.down_columns = std::make_shared<LazyColumns>(w.mlp.down);
+  }
   b.Bind(w.per_layer_input.gate, p + "per_layer_input_gate.weight", c.per_layer_dim, d);
   b.Bind(w.per_layer_input.projection, p + "per_layer_projection.weight", d, c.per_layer_dim);
   b.Bind(w.per_layer_input.post_norm, p + "post_per_layer_input_norm.weight", {d});

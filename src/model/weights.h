@@ -3,9 +3,11 @@
 // width, A AltUp streams, R LAuReL rank.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "base/result.h"
+#include "kernels/columns.h"
 #include "kernels/ops.h"
 #include "model/checkpoint.h"
 #include "model/config.h"
@@ -37,6 +39,8 @@ struct AttentionWeights {
 struct MlpWeights {
   Matrix gate, up;  // [F, D]: a nested width is a prefix of the rows
   Matrix down;      // [D, F]: ... and of each row's columns, contiguous in every row
+  // Down by columns, for decoding where the gate leaves few of them; null where it cannot be had.
+  std::shared_ptr<LazyColumns> down_columns;
 };
 
 struct PerLayerInputWeights {

@@ -18,6 +18,8 @@ void Dequantize(const std::byte* src, float* dst, int64_t n);
 template <DType kType>
 void Linear(const Matrix& w, int64_t row_begin, int64_t row_end, const ConstView& x, const View& y);
 
+void Columns(const ColumnMatrix& w, int64_t row_begin, int64_t row_end, const int32_t* list,
+             const float* x, int64_t count, float* y);
 void RmsNorm(const float* x, const float* w, float* y, int64_t n, float eps);
 void RmsNormGelu(const float* x, const float* w, float* y, int64_t n, float eps);
 float Dot(const float* a, const float* b, int64_t n);

@@ -14,6 +14,7 @@ constexpr KernelTable MakeTable(std::integer_sequence<int, kTypes...>) {
   table.few_rows = &kFewRows;
   ((table.linear[kTypes] = Linear<static_cast<DType>(kTypes)>), ...);
   ((table.dequantize[kTypes] = Dequantize<static_cast<DType>(kTypes)>), ...);
+  table.columns = Columns;
   table.rms_norm = RmsNorm;
   table.rms_norm_gelu = RmsNormGelu;
   table.dot = Dot;

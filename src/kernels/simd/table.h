@@ -4,6 +4,7 @@
 
 #include "kernels/kernel_table.h"
 #include "kernels/simd/attention.h"
+#include "kernels/simd/columns.h"
 #include "kernels/simd/decode.h"
 #include "kernels/simd/depthwise.h"
 #include "kernels/simd/linear.h"
@@ -42,6 +43,7 @@ constexpr KernelTable MakeTable(const char* name, const PackedKernels* float32,
   FillDType<S, DType::kQ6_K>(table);
   FillDType<S, DType::kIQ4_NL>(table);
   FillDType<S, DType::kIQ4_XS>(table);
+  table.columns = Columns<S>;
   table.rms_norm = RmsNorm<S>;
   table.rms_norm_gelu = RmsNormGelu<S>;
   table.dot = Dot<S>;

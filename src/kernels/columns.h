@@ -1,0 +1,37 @@
+// A Q4_0 matrix column by column, for an x that is mostly zeros: only the columns of what is not
+// zero are read. Values and scales stay what they were, so nothing is lost.
+//
+// For each block of 32 columns: the scales of all rows (halves), then column after column the
+// levels, in each 16 bytes those of 32 rows: row j in the low nibble of byte j, row j + 16 in the
+// high one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+
+#include "base/buffer.h"
+#include "base/thread_pool.h"
+#include "kernels/kernel_table.h"
+#include "tensor/matrix.h"
+
+namespace gemma3n {
+
+// A copy by columns that is made when it is first wanted: a file that is only asked for long
+// prompts or scores never pays for it.
+class LazyColumns {
+ public:
+  static bool Suits(const Matrix& w);
+  // Precondition: Suits(w). w must outlive this.
+  explicit LazyColumns(const Matrix& w) : w_(w) {}
+
+  // Safe from several threads. Throws std::bad_alloc.
+  ColumnMatrix Get(ThreadPool& pool);
+
+ private:
+  Matrix w_;
+  std::once_flag once_;
+  Buffer data_;
+};
+
+}  // namespace gemma3n
