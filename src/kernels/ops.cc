@@ -55,7 +55,6 @@ void Ops::ExactLinear(const Matrix& w, const ConstView& x, const View& y) const 
 }
 
 void Ops::RmsNorm(const float* w, float eps, const ConstView& x, const View& y) const {
-  constexpr int64_t kMinValues = 1 << 14;
   const int64_t grain = std::max<int64_t>(1, CeilDiv(kMinValues, std::max<int64_t>(1, x.cols)));
   pool_.ParallelFor(x.rows, grain, [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t) kernels_.rms_norm(x.row(t), w, y.row(t), x.cols, eps);

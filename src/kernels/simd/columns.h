@@ -11,7 +11,8 @@ template <class S, int kGroups>
 G3N_INLINE void AddColumns(const ColumnMatrix& w, int64_t row, const int32_t* list, const float* x,
                            int64_t count, float* y) {
   using F = typename S::F;
-  constexpr int kVectors = 16 / S::kLanes, kAhead = 4;  // columns
+  constexpr int kVectors = 16 / S::kLanes;
+  constexpr int64_t kAhead = 16;  // columns ahead that are asked for, into the second-level cache
   F acc[kGroups][2][kVectors];
   G3N_UNROLL
   for (int g = 0; g < kGroups; ++g) {
@@ -19,10 +20,11 @@ G3N_INLINE void AddColumns(const ColumnMatrix& w, int64_t row, const int32_t* li
     for (int i = 0; i < kVectors; ++i) acc[g][0][i] = acc[g][1][i] = S::Zero();
   }
   for (int64_t i = 0; i < count; ++i) {
-    const std::byte* next = w.levels(list[Min(i + kAhead, count - 1)]) + row / 2;
-    for (int b = 0; b < 16 * kGroups; b += 64) S::Prefetch(next + b);
-    next = w.scales(list[Min(i + kAhead, count - 1)]) + 2 * row;
-    for (int b = 0; b < 64 * kGroups; b += 64) S::Prefetch(next + b);
+    const int32_t ahead = list[Min(i + kAhead, count - 1)];
+    for (int b = 0; b < 16 * kGroups; b += 64)
+      __builtin_prefetch(w.levels(ahead) + row / 2 + b, 0, 2);
+    for (int b = 0; b < 64 * kGroups; b += 64)
+      __builtin_prefetch(w.scales(ahead) + 2 * row + b, 0, 2);
 
     const auto* levels = reinterpret_cast<const uint8_t*>(w.levels(list[i]) + row / 2);
     const std::byte* scales = w.scales(list[i]) + 2 * row;

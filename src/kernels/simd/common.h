@@ -15,6 +15,9 @@
 
 namespace gemma3n::simd {
 
+// How far ahead of what is being multiplied memory is asked for, where rows of W come from memory.
+inline constexpr int64_t kReadAhead = 2048;
+
 static inline int64_t Min(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t RoundUp(int64_t n, int64_t multiple) {
   return (n + multiple - 1) / multiple * multiple;

@@ -18,9 +18,6 @@
 
 namespace gemma3n::simd {
 
-// How far ahead of the row that is being multiplied memory is asked for.
-inline constexpr int64_t kReadAhead = 2048;
-
 // What a vector (or two) of W is: bytes and their scale per lane; min: what is added per unit of x.
 template <class V, int kVectors>
 struct WeightUnit {
