@@ -21,6 +21,7 @@ constexpr int64_t kColumns = 32, kSlabSteps = kManyRowsSlab / kColumns;
 constexpr int64_t kMostRows = 512, kGroupPanels = 8, kGroupRows = kGroupPanels * kPanelRows;
 constexpr int64_t kSlabBytes = kGroupRows / kStripRows * kSlabSteps * kTileBytes;
 constexpr int64_t kSumBytes = 4 * kTileBytes;  // of a panel and 32 rows of x
+constexpr int64_t kStreamedBytes = 2 << 20;    // of y, from which it is not written to the caches
 
 G3N_INLINE int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 G3N_INLINE int64_t Slabs(int64_t cols) { return CeilDiv(cols, kManyRowsSlab); }
@@ -110,8 +111,6 @@ class Expansion {
     tiles_ = tiles;
     row_ = 0;
     pieces_ = at_.cols / (kColumns * E::kSteps);
-    const Slab next = order_[i + 1];
-    ahead_ = (next.row - at_.row) * w_.row_bytes + (next.slab - at_.slab) * kSlabStored;
     OpenRow();
   }
 
@@ -139,15 +138,18 @@ class Expansion {
   }
 
  private:
+  static constexpr int64_t kRowsAhead = 4;
   static constexpr int64_t kSlabStored = kSlabSteps / E::kSteps * E::kBytes;
 
   G3N_INLINE void OpenRow() {
     piece_ = 0;
     src_ = w_.row(at_.row + row_) + at_.slab * kSlabStored;
     dst_ = tiles_ + row_ / kStripRows * at_.steps * kTileBytes + row_ % kStripRows * kStepBytes;
+    // Of rows that are a kilobyte and more apart the processor fetches nothing ahead by itself.
+    const auto* ahead = reinterpret_cast<const char*>(src_ + kRowsAhead * w_.row_bytes);
+    for (int64_t b = 0; b < kSlabStored; b += 64) _mm_prefetch(ahead + b, _MM_HINT_T0);
   }
   G3N_INLINE void Next() {
-    _mm_prefetch(reinterpret_cast<const char*>(src_) + ahead_, _MM_HINT_T1);
     E::Piece(src_, dst_);
     src_ += E::kBytes;
     dst_ += E::kSteps * kTileBytes;
@@ -164,7 +166,7 @@ class Expansion {
   const SlabOrder& order_;
   Slab at_;
   std::byte* tiles_ = nullptr;
-  int64_t row_ = 0, piece_ = 0, pieces_ = 0, ahead_ = 0;
+  int64_t row_ = 0, piece_ = 0, pieces_ = 0;
   const std::byte* src_ = nullptr;
   std::byte* dst_ = nullptr;
 };
@@ -174,7 +176,8 @@ struct Turned {
   const float* sums = nullptr;  // tiles (rows of W) x (rows of x): 0 0, 0 1, 1 0, 1 1
   int64_t row = 0, rows = 0, token = 0, tokens = 0;
 
-  G3N_INLINE void Write(const View& y) const {
+  // streamed: past the caches, where y's lines allow it.
+  G3N_INLINE void Write(const View& y, bool streamed) const {
     for (int tile = 0; tile < 4; ++tile) {
       const int64_t r = tile / 2 * kStripRows, t = tile % 2 * kStripRows;
       if (r >= rows || t >= tokens) continue;
@@ -183,9 +186,15 @@ struct Turned {
       for (int i = 0; i < 16; ++i) v[i] = _mm512_load_si512(sums + tile * 256 + i * 16);
       avx512::Transpose16(v);
       const int64_t count = simd::Min(kStripRows, tokens - t);
+      float* out = y.row(token + t) + row + r;
+      if (streamed && count == kStripRows && r + kStripRows <= rows) {
+        G3N_UNROLL
+        for (int i = 0; i < 16; ++i)
+          _mm512_stream_si512(reinterpret_cast<__m512i*>(out + i * y.stride), v[i]);
+        continue;
+      }
       const auto mask =
           static_cast<__mmask16>((uint32_t{1} << simd::Min(kStripRows, rows - r)) - 1);
-      float* out = y.row(token + t) + row + r;
       G3N_UNROLL
       for (int i = 0; i < 16; ++i) {
         if (i < count) _mm512_mask_storeu_epi32(out + i * y.stride, mask, v[i]);
@@ -193,6 +202,12 @@ struct Turned {
     }
   }
 };
+
+// Whether y is so large that it leaves the caches anyway, and vectors of its rows fill lines.
+G3N_INLINE bool Streamed(const View& y, int64_t begin) {
+  return y.rows * y.cols * 4 >= kStreamedBytes && y.stride % 16 == 0 &&
+         reinterpret_cast<uintptr_t>(y.data + begin) % 64 == 0;
+}
 
 // sums of one panel += W x over a slab. Registers 0 .. 3: sums, W's rows 0 .. 15 before 16 .. 31.
 template <int kStrips, class Side>
@@ -239,7 +254,8 @@ G3N_INLINE void MultiplyPanel(const std::byte* w, const std::byte* x, int64_t st
 // One slab of a group for all rows of x. Sums wait in `sums`; the last slab's are written to y.
 template <class Ahead>
 G3N_INLINE void MultiplySlab(const Slab& at, bool last, const std::byte* tiles,
-                             const std::byte* packed, float* sums, const View& y, Ahead& ahead) {
+                             const std::byte* packed, float* sums, const View& y, bool streamed,
+                             Ahead& ahead) {
   alignas(64) float turning[2][kSumBytes / 4];
   Turned waiting;
   const int64_t pair_bytes = 2 * at.steps * kTileBytes, panels = CeilDiv(at.rows, kPanelRows);
@@ -268,14 +284,14 @@ G3N_INLINE void MultiplySlab(const Slab& at, bool last, const std::byte* tiles,
         MultiplyPanel<1>(w, x, at.steps, from, out, side);
       }
       if (!last) continue;
-      waiting.Write(y);
+      waiting.Write(y, streamed);
       waiting = {turning[buffer], at.row + p * kPanelRows,
                  simd::Min(kPanelRows, at.rows - p * kPanelRows), t,
                  simd::Min(kPanelRows, y.rows - t)};
       buffer ^= 1;
     }
   }
-  if (last) waiting.Write(y);
+  if (last) waiting.Write(y, streamed);
 }
 
 template <DType kType>
@@ -286,16 +302,18 @@ void Multiply(const Matrix& w, int64_t begin, int64_t end, const std::byte* pack
   auto* sums = reinterpret_cast<float*>(scratch + 2 * kSlabBytes);
   BeginTiles();
   const int64_t count = order.count();
+  const bool streamed = Streamed(y, begin);
   ahead.Start(0, scratch);
   ahead.Finish();
   for (int64_t i = 0; i < count; ++i) {
     const std::byte* tiles = scratch + i % 2 * kSlabBytes;
     if (i + 1 < count) ahead.Start(i + 1, scratch + (i + 1) % 2 * kSlabBytes);
     const Slab at = order[i];
-    MultiplySlab(at, at.slab + 1 == order.slabs, tiles, packed, sums, y, ahead);
+    MultiplySlab(at, at.slab + 1 == order.slabs, tiles, packed, sums, y, streamed, ahead);
     ahead.Finish();
   }
   EndTiles();
+  if (streamed) _mm_sfence();  // before another thread is told that y is there
 }
 
 constexpr ManyRowsKernels Make() {

@@ -7,9 +7,12 @@
 
 namespace gemma3n {
 
-constinit const KernelTable avx2::kTable =
-    simd::MakeTable<avx2::Simd>("avx2", &avx2::kFloat32, &avx2::kInt8, nullptr, &avx2::kFewRows);
-constinit const KernelTable avxvnni::kTable = simd::MakeTable<avx2::Simd>(
-    "avxvnni", &avx2::kFloat32, &avxvnni::kInt8, nullptr, &avxvnni::kFewRows);
+constinit const KernelTable avx2::kTable = simd::WithManyRows(
+    &avx2::kManyRowsKernels,
+    simd::MakeTable<avx2::Simd>("avx2", &avx2::kFloat32, &avx2::kInt8, nullptr, &avx2::kFewRows));
+constinit const KernelTable avxvnni::kTable =
+    simd::WithManyRows(&avxvnni::kManyRowsKernels,
+                       simd::MakeTable<avx2::Simd>("avxvnni", &avx2::kFloat32, &avxvnni::kInt8,
+                                                   nullptr, &avxvnni::kFewRows));
 
 }  // namespace gemma3n

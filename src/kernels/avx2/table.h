@@ -2,12 +2,14 @@
 
 #include "kernels/few_rows.h"
 #include "kernels/kernel_table.h"
+#include "kernels/many_rows.h"
 #include "kernels/packed.h"
 
 namespace gemma3n::avx2 {
 extern const KernelTable kTable;
 extern const PackedKernels kFloat32, kInt8;
 extern const FewRowsKernels kFewRows;
+extern const ManyRowsKernels kManyRowsKernels;
 }  // namespace gemma3n::avx2
 
 // AVX2 and AVX-VNNI.
@@ -15,4 +17,5 @@ namespace gemma3n::avxvnni {
 extern const KernelTable kTable;
 extern const PackedKernels kInt8;
 extern const FewRowsKernels kFewRows;
+extern const ManyRowsKernels kManyRowsKernels;
 }  // namespace gemma3n::avxvnni

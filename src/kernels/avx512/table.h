@@ -17,6 +17,7 @@ namespace gemma3n::avx512vnni {
 extern const KernelTable kTable;
 extern const PackedKernels kInt8;
 extern const FewRowsKernels kFewRows;
+extern const ManyRowsKernels kManyRowsKernels;
 }  // namespace gemma3n::avx512vnni
 
 namespace gemma3n::avx512bf16 {

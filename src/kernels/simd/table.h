@@ -64,4 +64,9 @@ constexpr KernelTable MakeTable(const char* name, const PackedKernels* float32,
   return table;
 }
 
+constexpr KernelTable WithManyRows(const ManyRowsKernels* many_rows, KernelTable table) {
+  table.many_rows = many_rows;
+  return table;
+}
+
 }  // namespace gemma3n::simd

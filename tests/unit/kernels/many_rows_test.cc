@@ -53,7 +53,7 @@ class ManyRows : public testing::TestWithParam<Param> {
   int64_t block() const { return Traits(dtype()).block_elements; }
   void SetUp() override {
     if (table().many_rows->multiply[std::get<1>(GetParam())] == nullptr) {
-      GTEST_SKIP() << "float32 is as fast here";
+      GTEST_SKIP() << "this type is multiplied in float32 here";
     }
   }
 
@@ -65,8 +65,8 @@ class ManyRows : public testing::TestWithParam<Param> {
     return y;
   }
 
-  // Each factor is rounded to at least eight bits: an error of at most 2^-8 of each |product|, and
-  // a root mean square far below that.
+  // Both factors rounded to eight bits (bfloat16), or one in blocks to the 127th part of the
+  // largest: errors of about 0.2 and 0.5 % of the products' root mean square.
   void Check(const Weights& w, int64_t tokens, float scale = 1) {
     const int64_t rows = w.matrix.rows, cols = w.matrix.cols, stride = cols + 5;
     const auto x = random_.Normals(tokens * stride, scale);
@@ -83,14 +83,14 @@ class ManyRows : public testing::TestWithParam<Param> {
           square += product * product;
         }
         const double got = y[t * (rows + 3) + r];
-        ASSERT_NEAR(got, expected, magnitude / 128)
+        ASSERT_NEAR(got, expected, magnitude / 64)
             << "row " << t << " of " << tokens << ", row " << r << " of " << rows << ", " << cols
             << " columns";
         squares += (got - expected) * (got - expected);
         expected_squares += square;
       }
     }
-    EXPECT_LE(squares, expected_squares * 0.006 * 0.006) << rows << " " << cols << " " << tokens;
+    EXPECT_LE(squares, expected_squares * 0.008 * 0.008) << rows << " " << cols << " " << tokens;
     for (int64_t t = 0; t < tokens; ++t) {
       for (int64_t i = 0; i < 3; ++i) ASSERT_EQ(y[t * (rows + 3) + rows + i], -77.0f);
     }
