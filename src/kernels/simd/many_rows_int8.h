@@ -105,7 +105,7 @@ G3N_INLINE void ExpandInt8(const Matrix& w, int64_t row, int64_t end, int64_t sl
   for (int64_t r = 0; r < V::kLanes; ++r) {
     const bool missing = row + r >= end;
     const auto* src =
-        reinterpret_cast<const Block*>(w.row(missing ? row : row + r)) + slab * kInt8SlabBlocks;
+        reinterpret_cast<const Block*>(w.row(Min(row + r, end - 1))) + slab * kInt8SlabBlocks;
     uint8_t* dst = out.q + r * 4;
     for (int64_t b = 0; b < blocks; ++b) {
       uint64_t q[4];
