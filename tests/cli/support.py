@@ -19,6 +19,7 @@ BIN = os.environ['GEMMA3N_BIN']
 SOURCE = pathlib.Path(os.environ['GEMMA3N_SOURCE'])
 FIXTURES = SOURCE / 'tests' / 'golden' / 'fixtures'
 BASE = 'sharded_f16'
+PATIENCE = float(os.environ.get('GEMMA3N_PATIENCE', 1))  # what limits of time are multiplied by: an emulator is slow
 START_OF_TURN, END_OF_TURN = 260, 261
 
 
@@ -120,7 +121,7 @@ class CliTest(unittest.TestCase):
         if isinstance(stdin, str):
             stdin = stdin.encode()
         done = subprocess.run(command_line(*args), input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              timeout=timeout, **kwargs)
+                              timeout=timeout * PATIENCE, **kwargs)
         self.assertEqual(done.returncode, code, f'{args}\nstdout {done.stdout[-500:]}\nstderr {done.stderr[-500:]}')
         return done
 
