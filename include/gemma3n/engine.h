@@ -30,6 +30,9 @@ struct ModelInfo {
   std::string kernels;         // kernel table in use, e.g. "avx512"
   int threads = 0;
   double load_seconds = 0;
+  // Bytes of weights that a decoded token cannot do without: every matrix once, of a table of
+  // embeddings one row, and in a sparse layer the share of up and down that its gates leave alive.
+  int64_t decode_weight_bytes = 0;
 };
 
 class GEMMA3N_API Engine {

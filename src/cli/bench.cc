@@ -5,10 +5,12 @@
 #include <random>
 #include <span>
 
+#include "base/file.h"
 #include "cli/command.h"
 #include "cli/help.h"
 #include "cli/interrupt.h"
 #include "cli/model_options.h"
+#include "cli/read_rate.h"
 #include "cli/terminal.h"
 #include "gemma3n/version.h"
 
@@ -117,6 +119,16 @@ double Median(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
+// Bytes per second that this machine reads of the model's own file, by 1 thread and by the
+// engine's: less than 1 GiB would say more of a cache. Empty where the model is a directory.
+std::vector<double> ReadRates(const ModelInfo& info) {
+  constexpr size_t kMost = size_t{3} << 29;
+  const auto file = MappedFile::Open(info.path);
+  if (!file.ok()) return {};
+  const auto bytes = file->bytes().first(std::min(kMost, file->bytes().size()));
+  return {ReadRate(bytes, 1), ReadRate(bytes, info.threads)};
+}
+
 using Json = nlohmann::ordered_json;
 
 Json Medians(const Figures& figures, int64_t prompt_tokens, int64_t gen_tokens) {
@@ -147,7 +159,27 @@ std::string JsonReport(const ModelInfo& info, const std::vector<Figures>& figure
     json["lengths"] = std::move(lengths);
   }
   json["peak_resident_bytes"] = PeakResidentBytes();
+  json["decode_weight_bytes"] = info.decode_weight_bytes;
+  const auto rates = ReadRates(info);
+  json["read_bytes_per_second"] = rates.empty() ? Json() : Json(rates.back());
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+// Decoding beside the machine's reading alone.
+std::string ReadingReport(const ModelInfo& info, const std::vector<Figures>& figures,
+                          const BenchOptions& options) {
+  const double gigabytes = 1e-9 * static_cast<double>(info.decode_weight_bytes);
+  std::string text = fmt::format("weights      {:.2f} GB a decoded token", gigabytes);
+  const auto rates = ReadRates(info);
+  if (rates.empty() || rates.back() <= 0 || options.gen_tokens < 2) return text + "\n";
+  text +=
+      fmt::format("; this machine reads {:.1f} GB/s with 1 thread, {:.1f} with {}\nreading     ",
+                  1e-9 * rates[0], 1e-9 * rates[1], info.threads);
+  for (const Figures& f : figures) {
+    const double rate = gigabytes * Rate(options.gen_tokens - 1, Median(f.decode_seconds));
+    text += fmt::format(" {:.1f} GB/s ({:.0f} %)", rate, 1e11 * rate / rates[1]);
+  }
+  return text + "\n";
 }
 
 Status Report(const Engine& engine, const std::vector<Figures>& figures,
@@ -167,10 +199,11 @@ Status Report(const Engine& engine, const std::vector<Figures>& figures,
         Median(f.first_token_seconds), Rate(options.gen_tokens - 1, Median(f.decode_seconds)),
         options.gen_tokens);
   }
-  return WriteStdout(text + fmt::format("memory       {} at most\n"
-                                        "medians of {} after {} to warm up\n",
-                                        HumanBytes(PeakResidentBytes()), options.repeats,
-                                        options.warmup));
+  text += fmt::format(
+      "memory       {} at most\n"
+      "medians of {} after {} to warm up\n",
+      HumanBytes(PeakResidentBytes()), options.repeats, options.warmup);
+  return WriteStdout(text + ReadingReport(info, figures, options));
 }
 
 Status CheckAscending(const std::vector<int64_t>& lengths, int64_t gen_tokens) {

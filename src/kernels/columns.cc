@@ -5,6 +5,7 @@
 #include <new>
 #include <utility>
 
+#include "base/file.h"
 #include "kernels/blocks.h"
 
 namespace gemma3n {
@@ -99,6 +100,7 @@ ColumnMatrix LazyColumns::Get(ThreadPool& pool) {
         TurnStrip(w_, begin, std::min(begin + kStrip, end), data_.as<std::byte>());
       }
     });
+    if (mapped_) ReleaseMappedPages({w_.data, static_cast<size_t>(w_.rows * w_.row_bytes)});
   });
   return {w_.rows, w_.cols, data_.as<std::byte>()};
 }

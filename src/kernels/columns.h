@@ -22,14 +22,16 @@ namespace gemma3n {
 class LazyColumns {
  public:
   static bool Suits(const Matrix& w);
-  // Precondition: Suits(w). w must outlive this.
-  explicit LazyColumns(const Matrix& w) : w_(w) {}
+  // Precondition: Suits(w). w must outlive this. mapped: w lies in a mapped file, whose pages are
+  // let go once the copy is made: prompts read them, decoding does not.
+  explicit LazyColumns(const Matrix& w, bool mapped = false) : w_(w), mapped_(mapped) {}
 
   // Safe from several threads. Throws std::bad_alloc.
   ColumnMatrix Get(ThreadPool& pool);
 
  private:
   Matrix w_;
+  bool mapped_;
   std::once_flag once_;
   Buffer data_;
 };

@@ -43,7 +43,7 @@ void BindLayer(Binder& b, LayerWeights& w, int64_t i, const TextConfig& c) {
   b.Bind(w.mlp.up, p + "mlp.up_proj.weight", f, d);
   b.Bind(w.mlp.down, p + "mlp.down_proj.weight", d, f);
   if (c.sparsity_z[i] > 0 && LazyColumns::Suits(w.mlp.down)) {
-    w.mlp.down_columns = std::make_shared<LazyColumns>(w.mlp.down);
+    w.mlp.down_columns = std::make_shared<LazyColumns>(w.mlp.down, /*mapped=*/true);
   }
   b.Bind(w.per_layer_input.gate, p + "per_layer_input_gate.weight", c.per_layer_dim, d);
   b.Bind(w.per_layer_input.projection, p + "per_layer_projection.weight", d, c.per_layer_dim);
@@ -62,6 +62,30 @@ Matrix ToMatrix(const StoredTensor& tensor) {
   const int64_t cols = tensor.shape.back();
   return {tensor.dtype, cols == 0 ? 0 : tensor.elements() / cols, cols,
           RowBytes(tensor.dtype, cols), tensor.data};
+}
+
+int64_t DecodeWeightBytes(const TextWeights& weights, const TextConfig& config) {
+  const auto bytes = [](const Matrix& m) {
+    return m.empty() ? 0 : m.rows * RowBytes(m.dtype, m.cols);
+  };
+  int64_t total =
+      bytes(weights.lm_head) + bytes(weights.per_layer_model_projection) +
+      RowBytes(weights.embed_tokens.dtype, weights.embed_tokens.cols) +
+      RowBytes(weights.embed_tokens_per_layer.dtype, weights.embed_tokens_per_layer.cols);
+  for (const Matrix& m : weights.altup_projections) total += bytes(m);
+  for (const Matrix& m : weights.altup_unembed_projections) total += bytes(m);
+  for (size_t i = 0; i < weights.layers.size(); ++i) {
+    const LayerWeights& w = weights.layers[i];
+    for (const Matrix* m :
+         {&w.attention.q, &w.attention.k, &w.attention.v, &w.attention.o, &w.laurel.left,
+          &w.laurel.right, &w.mlp.gate, &w.per_layer_input.gate, &w.per_layer_input.projection}) {
+      total += bytes(*m);
+    }
+    const float z = config.sparsity_z[i];
+    const double alive = z == 0 ? 1.0 : 1.0 - static_cast<double>(SparsityOf(z));
+    total += static_cast<int64_t>(alive * static_cast<double>(bytes(w.mlp.up) + bytes(w.mlp.down)));
+  }
+  return total;
 }
 
 Result<TextWeights> BindTextWeights(const Checkpoint& checkpoint, const KernelTable& kernels) {

@@ -75,6 +75,9 @@ struct TextWeights {
 // Errors: kNotFound, kCorruptFile, kUnsupported, naming the file and the tensor.
 Result<TextWeights> BindTextWeights(const Checkpoint& checkpoint, const KernelTable& kernels);
 
+// Bytes of weights that a decoded token needs (ModelInfo::decode_weight_bytes).
+int64_t DecodeWeightBytes(const TextWeights& weights, const TextConfig& config);
+
 // A tensor of any dtype as float32.
 std::vector<float> ToFloats(const StoredTensor& tensor, const KernelTable& kernels);
 // A stored tensor of two dimensions (or one, as a single row) as a matrix.

@@ -64,6 +64,7 @@ ModelInfo Describe(const EngineImpl& impl) {
   info.hears = impl.media->HasHearing();
   info.kernels = impl.ops.kernels().name;
   info.threads = impl.pool->threads();
+  info.decode_weight_bytes = DecodeWeightBytes(impl.weights, text);
   return info;
 }
 

@@ -144,13 +144,29 @@ class TokenizeTest(support.CliTest):
         self.fails('tokenize', '--model', self.model, '--jsonl', stdin=b'"\xff"\n', words=['line 1'])
 
 
+class PrecisionTest(support.CliTest):
+    """Few rows of quantised weights hold x in about 15 bits: logits are as near to float32 as that allows, and not the same."""
+
+    def test_few_rows(self):
+        for kind in ('q4_0', 'q8_0'):
+            gguf = self.folder / f'{kind}.gguf'
+            self.gemma3n('quantize', '--model', support.SOURCE / 'models/tiny', '--type', kind, '--output', gguf)
+            (shape, fast), (_, exact) = (
+                support.parse_npy(self.gemma3n('logits', '--model', gguf, '--prompt', 'one two', '--precision', precision,
+                                               '--output', '-').stdout) for precision in ('auto', 'f32'))
+            self.assertLessEqual(shape[0], 8)
+            error = sum((a - b) ** 2 for a, b in zip(fast, exact)) ** 0.5 / sum(b * b for b in exact) ** 0.5
+            self.assertLess(error, 3e-4, kind)
+            self.assertGreater(error, 0, kind)
+
+
 class BenchTest(support.CliTest):
     def test_figures(self):
         done = self.gemma3n('bench', '--model', self.model, '--prompt-tokens', 20, '--gen-tokens', 5, '--repeats', 2, '--json')
         figures = json.loads(done.stdout)
         self.assertEqual((figures['prompt_tokens'], figures['gen_tokens'], figures['repeats']), (20, 5, 2))
         for key in ('load_seconds', 'prefill_tokens_per_second', 'decode_tokens_per_second', 'time_to_first_token_seconds',
-                    'peak_resident_bytes'):
+                    'peak_resident_bytes', 'decode_weight_bytes'):
             self.assertGreater(figures[key], 0, key)
         text = self.gemma3n('bench', '--model', self.model, '--prompt-tokens', 20, '--gen-tokens', 5).stdout
         self.assertIn(b'tokens/s', text)
