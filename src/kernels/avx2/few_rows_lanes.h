@@ -25,6 +25,9 @@ struct FewRowsLanes {
   static G3N_INLINE F LoadFloats(const std::byte* p) {
     return _mm256_loadu_ps(reinterpret_cast<const float*>(p));
   }
+  static G3N_INLINE void StoreFloats(std::byte* p, F v) {
+    _mm256_storeu_ps(reinterpret_cast<float*>(p), v);
+  }
   static G3N_INLINE I LoadInts(const std::byte* p) { return Load32(p); }
   static G3N_INLINE B LoadBytes(const std::byte* p) { return Load32(p); }
   static G3N_INLINE void Prefetch(const std::byte* p) {

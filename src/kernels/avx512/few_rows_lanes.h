@@ -23,6 +23,7 @@ struct FewRowsLanes {
   static G3N_INLINE F Fnma(F a, F b, F c) { return _mm512_fnmadd_ps(a, b, c); }
   static G3N_INLINE F ToFloat(I v) { return _mm512_cvtepi32_ps(v); }
   static G3N_INLINE F LoadFloats(const std::byte* p) { return _mm512_loadu_ps(p); }
+  static G3N_INLINE void StoreFloats(std::byte* p, F v) { _mm512_storeu_ps(p, v); }
   static G3N_INLINE I LoadInts(const std::byte* p) { return _mm512_loadu_si512(p); }
   static G3N_INLINE B LoadBytes(const std::byte* p) { return _mm512_loadu_si512(p); }
   static G3N_INLINE void Prefetch(const std::byte* p) {

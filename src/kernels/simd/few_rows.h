@@ -2,7 +2,8 @@
 //
 // A row of x is packed group by group, as the vectors of W want it:
 //   hi, lo   the bytes of each plane, one vector (Q4_0: two) each
-//   start    int32 per lane: minus the sum of the values that the lane adds up
+//   start    int32 per lane: minus the sum of the values that the lane adds up; float32, times the
+//            scale, where weights have mins
 //   scale    float32 per lane: of the lane's block
 // The centre of unsigned weights (8 of Q4_0, ...) comes back by way of `start`: where the vector
 // unit multiplies unsigned by signed bytes, weights are shifted until their centre is 128, and
@@ -148,8 +149,7 @@ G3N_INLINE void MultiplyGroup(const std::byte* const (&p)[kRows], const PlaneRow
         acc[t][i] =
             V::Fma(V::ToFloat(Products<V, D>(unit.w, xs)), V::Mul(unit.scale, scale), acc[t][i]);
         if constexpr (D::kHasMin) {
-          const auto sum = V::Mul(V::ToFloat(V::LoadInts(xs + U::kStart)), scale);
-          acc[t][i] = V::Fnma(unit.min, sum, acc[t][i]);  // start is minus the sum
+          acc[t][i] = V::Fnma(unit.min, V::LoadFloats(xs + U::kStart), acc[t][i]);
         }
       }
     }
@@ -289,6 +289,10 @@ void FewRowsPack(const float* x, int64_t cols, std::byte* packed) {
     }
     std::memcpy(packed + U::kScale, scales, sizeof(scales));
     V::StoreStart(packed + U::kStart, hi, lo, D::kVectors);
+    if constexpr (D::kHasMin) {
+      const auto start = V::ToFloat(V::LoadInts(packed + U::kStart));
+      V::StoreFloats(packed + U::kStart, V::Mul(start, V::LoadFloats(packed + U::kScale)));
+    }
   }
 }
 
