@@ -29,8 +29,8 @@ PLAN = [
     Phase("pictures", 900, {"text": 10, "audio": 6, "image": 6, "both": 4, "video": 3}, 1.0, 0.75, short=1.0),
     Phase("full", 560, {"text": 8, "audio": 4, "image": 5, "both": 3, "video": 2}, 0.75, 0.03),
     Phase("again", 420, {"text": 8, "audio": 4, "image": 6, "both": 4, "video": 2}, 0.5, 0.02),
-    Phase("crowd", 170, {"text": 12, "audio": 7, "image": 4, "both": 3, "video": 1, "talk": 1}, 0.4, 0.2, short=0.5),
-    Phase("last", 100, {"text": 12, "audio": 5, "image": 4, "both": 3, "video": 1, "talk": 1}, 0.2, 0.01),
+    Phase("crowd", 120, {"text": 12, "audio": 7, "image": 4, "both": 3, "video": 1, "talk": 1}, 0.4, 0.2, short=0.5),
+    Phase("last", 70, {"text": 12, "audio": 5, "image": 4, "both": 3, "video": 1, "talk": 1}, 0.2, 0.01),
 ]
 TOKENS = 2600  # of a micro-batch, about
 SHORT_SLOTS = 40  # a sound's in short layouts
