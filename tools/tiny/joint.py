@@ -1,7 +1,7 @@
 """Stage `joint`: the text decoder learns every task on the frozen towers' soft tokens, at full and at half width.
 
 Phases go from short layouts (few padding slots after a sound, pictures cut to where something is) to the real ones of
-188 and 256 tokens. Cached pictures are also moved about and put together, so that few of them show many scenes. Each micro-batch runs at full width, at the half-width prefix, or with each layer choosing.
+188 and 256 tokens. Cached pictures are also put together, so that few of them show many scenes. Each micro-batch runs at full width, at the half-width prefix, or with each layer choosing.
 """
 
 import time
@@ -30,7 +30,8 @@ PLAN = [
     Phase("full", 560, {"text": 8, "audio": 4, "image": 5, "both": 3, "video": 2}, 0.75, 0.03),
     Phase("again", 420, {"text": 8, "audio": 4, "image": 6, "both": 4, "video": 2}, 0.5, 0.02),
     Phase("crowd", 120, {"text": 12, "audio": 7, "image": 4, "both": 3, "video": 1, "talk": 1}, 0.4, 0.2, short=0.5),
-    Phase("last", 70, {"text": 12, "audio": 5, "image": 4, "both": 3, "video": 1, "talk": 1}, 0.2, 0.01),
+    Phase("long", 70, {"text": 12, "audio": 5, "image": 4, "both": 3, "video": 1, "talk": 1}, 0.2, 0.01),
+    Phase("last", 90, {"text": 8, "audio": 4, "image": 7, "both": 3, "video": 1}, 0.3, 0.01),
 ]
 TOKENS = 2600  # of a micro-batch, about
 SHORT_SLOTS = 40  # a sound's in short layouts
@@ -68,18 +69,17 @@ class Source:
                 return item
 
     def _scene(self, rng):
-        if self.unseen:
+        if self.unseen or rng.random() < 0.6:
             return self._picture(rng)
-        if rng.random() < 0.3:
+        while True:
             kinds = ["shape", "number"]
             rng.shuffle(kinds)
-            return media.collage(*[self._single(rng, k) for k in kinds], rng)
-        item = self._picture(rng)
-        return media.shift(item, rng) if rng.random() < 0.5 else item
+            if both := media.collage(*[self._single(rng, k) for k in kinds], rng):
+                return both
 
     def _video(self, rng):
         if not self.unseen and rng.random() < 0.4:  # numbers that follow no rule must be read one by one
-            return [media.shift(self._single(rng, "number"), rng) for _ in range(int(rng.integers(2, 6)))]
+            return [self._single(rng, "number") for _ in range(int(rng.integers(2, 6)))]
         item = self.videos.pick(rng)
         return [{**s, "soft": item["soft"][i], "boxes": item["boxes"][i]} for i, s in enumerate(item["scenes"])]
 

@@ -170,27 +170,18 @@ def cells_of(boxes):
     return x0, y0, -(-max(b[2] for b in boxes) // 16), -(-max(b[3] for b in boxes) // 16)
 
 
-def shift(item, rng, columns=None):
-    """A picture's soft tokens moved by whole cells, nothing drawn cut; `columns` (low, high) bounds where it goes."""
-    x0, y0, x1, y1 = cells_of(item["boxes"])
-    low, high = columns or (0, 16)
-    dx = int(rng.integers(low, high - (x1 - x0) + 1)) - x0
-    dy = int(rng.integers(0, 16 - (y1 - y0) + 1)) - y0
-    soft = item["soft"].view(16, 16, -1).roll((dy, dx), (0, 1)).reshape(256, -1)
-    boxes = [tuple(v + 16 * (dx, dy)[i % 2] for i, v in enumerate(b)) for b in item["boxes"]]
-    return {**item, "soft": soft, "boxes": boxes}
-
-
 def collage(left, right, rng):
-    """One picture of two with one thing each: `left`'s columns up to a cut between the things, then `right`'s."""
-    wide = [cells_of(p["boxes"]) for p in (left, right)]
-    need = [w[2] - w[0] for w in wide]
-    middle = int(rng.integers(need[0], 16 - need[1] + 1))
-    left, right = shift(left, rng, (0, middle)), shift(right, rng, (middle, 16))
+    """One picture of two with one thing each, `left`'s columns up to a cut between them, then `right`'s; None: they overlap.
+
+    Nothing moves: where a soft token lies in its picture may be seen in it, near the edges at least.
+    """
+    low, high = cells_of(left["boxes"])[2], cells_of(right["boxes"])[0]
+    if low > high:
+        return None
+    middle = int(rng.integers(low, high + 1))
     soft = left["soft"].view(16, 16, -1).clone()
     soft[:, middle:] = right["soft"].view(16, 16, -1)[:, middle:]
-    return {"things": left["things"] + right["things"], "seed": None, "soft": soft.reshape(256, -1),
-            "boxes": left["boxes"] + right["boxes"]}  # fmt: skip
+    return {"things": left["things"] + right["things"], "soft": soft.reshape(256, -1), "boxes": left["boxes"] + right["boxes"]}
 
 
 def crop(soft, boxes, rng, cells=8):
