@@ -86,7 +86,8 @@ def stage_card(args):
 def stage_reference(args):
     from . import config, reference
 
-    reference.write(args.folder or config.WORK / "reference", count=int(args.names[0]) if args.names else 500)
+    count = int(args.names[0]) if args.names else 500
+    reference.write(args.folder or config.WORK / "reference", count, args.seed)
 
 
 def stage_compare(args):
@@ -127,6 +128,7 @@ def main():
                         "compare: the engine's program")
     parser.add_argument("--limit", type=float, help="stop (saved, resumable) after this many seconds")
     parser.add_argument("--folder", help="another state folder, for trials; reference, examples: where to write")
+    parser.add_argument("--seed", type=int, default=20260, help="reference: another one gives other prompts")
     parser.add_argument("--adamw", action="store_true", help="vision: AdamW only, for comparison")
     args = parser.parse_args()
     STAGES[args.stage](args)

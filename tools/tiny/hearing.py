@@ -14,7 +14,8 @@ from torch import nn
 
 from . import acoustics, config, optim, runlog, speech
 
-STEPS = 2000
+ROUNDS = [1500, 2000, 2400]  # each ends with a learning rate of nearly nothing
+STEPS = ROUNDS[-1]
 JOINED, NATURAL = 16, 12  # clips of each kind per step
 # From here on fewer joined words, more utterances, and stronger changes of voice: by now the words are known, the
 # voices of strangers are not.
@@ -105,9 +106,14 @@ def is_matrix(name, p):
 
 
 def learning_rate(step):
-    if step < CROWD:
-        return optim.factor(step, CROWD, warmup=40, final=0.03, hold=0.3)
-    return 0.6 * optim.factor(step - CROWD, STEPS - CROWD, warmup=40, final=0.02, hold=0.15)
+    begin = 0
+    for end in ROUNDS:
+        if step < end:
+            break
+        begin = end
+    first = begin == 0
+    shape = optim.factor(step - begin, end - begin, warmup=40, final=0.03 if first else 0.02, hold=0.3 if first else 0.15)
+    return shape if first else 0.6 * shape
 
 
 class Clips:

@@ -60,7 +60,7 @@ def one(i, kind, folder, seed, checkpoint):
 _loaded = {}
 
 
-def write(folder, count=500, seed=20261, checkpoint=None):
+def write(folder, count=500, seed=20260, checkpoint=None):
     folder, checkpoint = Path(folder), checkpoint or config.EXPORT
     folder.mkdir(parents=True, exist_ok=True)
     kinds = [k for k, share in MIX.items() for _ in range(round(share * count))]
