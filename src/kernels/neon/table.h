@@ -1,17 +1,20 @@
 #pragma once
 
+#include "kernels/few_rows.h"
 #include "kernels/kernel_table.h"
 #include "kernels/packed.h"
 
 namespace gemma3n::neon {
 extern const KernelTable kTable;
 extern const PackedKernels kFloat32, kInt8;
+extern const FewRowsKernels kFewRows;
 }  // namespace gemma3n::neon
 
 // The sets that add dot products, each to those before it. Their float32 code is that of neon.
 namespace gemma3n::neondot {
 extern const KernelTable kTable;
 extern const PackedKernels kInt8;
+extern const FewRowsKernels kFewRows;
 }  // namespace gemma3n::neondot
 
 namespace gemma3n::neoni8mm {
