@@ -66,6 +66,14 @@ typedef enum gemma3n_precision {
   GEMMA3N_PRECISION_INT8 = 3
 } gemma3n_precision;
 
+/* How a session keeps the keys and values of its tokens. */
+typedef enum gemma3n_kv_type {
+  GEMMA3N_KV_AUTO = 0, /* float16; float32 in an engine of GEMMA3N_PRECISION_FLOAT32 */
+  GEMMA3N_KV_FLOAT32 = 1,
+  GEMMA3N_KV_FLOAT16 = 2,
+  GEMMA3N_KV_INT8 = 3
+} gemma3n_kv_type;
+
 /* One sentence that names the file or tensor, what was expected and what was found; cut to fit,
  * always terminated. */
 typedef struct gemma3n_error {
@@ -208,6 +216,7 @@ typedef struct gemma3n_session_options {
   size_t mlp_width_count;
   const int* skip_layers; /* layers left out, ascending */
   size_t skip_layer_count;
+  int kv_type; /* a gemma3n_kv_type */
 } gemma3n_session_options;
 
 typedef struct gemma3n_logit_bias {

@@ -10,7 +10,7 @@
 
 namespace gemma3n {
 
-// How the text model multiplies. Every other step is float32 either way.
+// How the text model multiplies.
 enum class Precision {
   kAuto,     // the fastest way that keeps the stored weights' accuracy: activations are rounded for dot products
   kFloat32,  // exact: products and sums in float32
@@ -59,8 +59,17 @@ struct MediaOptions {
   std::function<bool(int64_t done)> on_progress;
 };
 
+// How a session keeps the keys and values of its tokens: with the context, what they take grows, and decoding reads them all.
+enum class KvType {
+  kAuto,     // float16; float32 in an engine of Precision::kFloat32
+  kFloat32,  // exact
+  kFloat16,  // half the memory and time of float32
+  kInt8,     // blocks of 32 with a scale (Q8_0): about half of float16; heads must be a multiple of 32 wide
+};
+
 struct SessionOptions {
   int64_t context = 0;              // tokens of prompt and answer together; 0: the model's own (32768)
+  KvType kv_type = KvType::kAuto;
   ModelSize size;
 };
 

@@ -107,6 +107,15 @@ void AddModelOptions(CLI::App& app, ModelOptions& options) {
       ->transform(OneOf({{"auto", static_cast<int>(Precision::kAuto)},
                          {"f32", static_cast<int>(Precision::kFloat32)}}))
       ->group(group);
+  app.add_option("--kv", options.kv_type,
+                 "How keys and values are kept: f16, q8 takes about half of it, f32 is exact and "
+                 "twice f16 (default: f16; f32 with --precision f32)")
+      ->type_name("auto|f32|f16|q8")
+      ->transform(OneOf({{"auto", static_cast<int>(KvType::kAuto)},
+                         {"f32", static_cast<int>(KvType::kFloat32)},
+                         {"f16", static_cast<int>(KvType::kFloat16)},
+                         {"q8", static_cast<int>(KvType::kInt8)}}))
+      ->group(group);
   AddSizeOptions(app, options.size);
 }
 
@@ -145,6 +154,7 @@ Result<std::shared_ptr<const Engine>> LoadEngine(const ModelOptions& options) {
 Result<std::unique_ptr<Session>> OpenSession(const Engine& engine, const ModelOptions& options) {
   SessionOptions session;
   session.context = options.context;
+  session.kv_type = options.kv_type;
   if (options.size.name.empty()) {
     G3N_ASSIGN_OR_RETURN(session.size, ExplicitSize(options.size));
   } else {

@@ -29,6 +29,7 @@ struct ModelOptions {
   EngineOptions engine;
   SizeOptions size;
   int64_t context = 0;
+  KvType kv_type = KvType::kAuto;
 };
 
 // --model, --tokenizer, --threads, --context, sizes and the like.

@@ -59,7 +59,7 @@ std::string FirstMissing(const Checkpoint& checkpoint) {
 }  // namespace
 
 uint64_t Inspection::KvBytes(int64_t context) const {
-  return static_cast<uint64_t>(KvCache::Bytes(config.text, context, kPrefillChunk));
+  return static_cast<uint64_t>(KvCache::Bytes(config.text, context, kPrefillChunk, DType::kF16));
 }
 
 Result<Inspection> Inspect(const Checkpoint& checkpoint, const Tokenizer* tokenizer) {
@@ -94,7 +94,7 @@ Result<Inspection> Inspect(const Checkpoint& checkpoint, const Tokenizer* tokeni
   const TextConfig& c = result.config.text;
   const auto full_owners =
       std::count(c.sliding.begin(), c.sliding.begin() + c.first_kv_shared(), false);
-  result.kv_bytes_per_token = static_cast<uint64_t>(full_owners) * 2 * c.kv_dim() * sizeof(float);
+  result.kv_bytes_per_token = static_cast<uint64_t>(full_owners) * 2 * c.kv_dim() * 2;
   return result;
 }
 

@@ -38,7 +38,7 @@ struct Inspection {
   // Bytes. Weights that every token touches stay resident; of the per-layer table single rows are
   // read from the mapped file; the unused are never touched.
   uint64_t resident_weights = 0, mapped_only = 0;
-  uint64_t kv_bytes_per_token = 0;  // full-attention layers, float32: grows with the context
+  uint64_t kv_bytes_per_token = 0;  // full-attention layers, float16: grows with the context
   // Of a session of this many tokens; the sliding layers' windows included.
   uint64_t KvBytes(int64_t context) const;
 };

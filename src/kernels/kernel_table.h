@@ -5,24 +5,10 @@
 
 #include <cstdint>
 
+#include "kernels/attention_kernels.h"
 #include "tensor/matrix.h"
 
 namespace gemma3n {
-
-// Attention of `heads` query rows (one position, the query heads that share one K/V head) over the visible keys.
-// The keys lie in up to two runs of consecutive rows, oldest first: a rolling cache may wrap.
-struct AttentionArgs {
-  const float* q = nullptr;  // [heads, head_dim], rows q_stride floats apart
-  int64_t q_stride = 0;
-  int64_t heads = 0, head_dim = 0;
-  const float* k[2] = {};    // [count, head_dim], rows kv_stride floats apart
-  const float* v[2] = {};
-  int64_t count[2] = {};
-  int64_t kv_stride = 0;
-  float* scores = nullptr;   // scratch [heads, count[0] + count[1]]
-  float* out = nullptr;      // [heads, head_dim], rows out_stride floats apart
-  int64_t out_stride = 0;
-};
 
 struct PackedKernels;    // packed.h
 struct FewRowsKernels;   // few_rows.h
@@ -93,7 +79,7 @@ struct KernelTable {
   void (*gaussian_topk)(float* x, int64_t n, float z);
   // Half-split rotary embedding of one head: cos and sin have n/2 values.
   void (*rope)(float* x, const float* cos, const float* sin, int64_t n);
-  void (*attention)(const AttentionArgs& args);
+  AttentionKernels attention;
   void (*depthwise_row)(const DepthwiseArgs& args);
 };
 

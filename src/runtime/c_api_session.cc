@@ -13,6 +13,11 @@ using namespace internal;  // NOLINT
 
 static_assert(GEMMA3N_STOP_CANCELLED == static_cast<int>(StopReason::kCancelled));
 
+static_assert(GEMMA3N_KV_AUTO == static_cast<int>(KvType::kAuto));
+static_assert(GEMMA3N_KV_FLOAT32 == static_cast<int>(KvType::kFloat32));
+static_assert(GEMMA3N_KV_FLOAT16 == static_cast<int>(KvType::kFloat16));
+static_assert(GEMMA3N_KV_INT8 == static_cast<int>(KvType::kInt8));
+
 gemma3n_session_options SessionDefaults() {
   gemma3n_session_options c{};
   c.size = sizeof(c);
@@ -97,8 +102,13 @@ Result<SessionOptions> ToSessionOptions(const Engine& engine,
   G3N_RETURN_IF_ERROR(Import(given, SessionDefaults(), c));
   G3N_RETURN_IF_ERROR(CheckArray(c.mlp_widths, c.mlp_width_count, "mlp_widths"));
   G3N_RETURN_IF_ERROR(CheckArray(c.skip_layers, c.skip_layer_count, "skip_layers"));
+  if (c.kv_type < GEMMA3N_KV_AUTO || c.kv_type > GEMMA3N_KV_INT8) {
+    return Error(StatusCode::kInvalidArgument, "kv_type: expected {} to {}, found {}",
+                 int{GEMMA3N_KV_AUTO}, int{GEMMA3N_KV_INT8}, c.kv_type);
+  }
   SessionOptions options;
   options.context = c.context;
+  options.kv_type = static_cast<KvType>(c.kv_type);
   options.size.mlp_widths.assign(c.mlp_widths, c.mlp_widths + c.mlp_width_count);
   options.size.skip_layers.assign(c.skip_layers, c.skip_layers + c.skip_layer_count);
   if (c.model_size != nullptr) {

@@ -103,7 +103,7 @@ Result<std::shared_ptr<EngineImpl>> LoadImpl(const EngineOptions& options) {
   const TextConfig& text = impl->config().text;
   G3N_ASSIGN_OR_RETURN(
       impl->arena, Arena::Create(Decoder::ArenaBytes(text, options.prefill_chunk, text.max_position,
-                                                     impl->pool->threads())));
+                                                     impl->ops)));
   impl->info = Describe(*impl);
   report(1);
   return impl;

@@ -13,6 +13,20 @@ namespace {
 constexpr int64_t kLogitsRows =
     16;  // rows of logits computed at once: bounds the scratch to 16 vocabularies
 
+DType CacheType(KvType type, Precision precision) {
+  switch (type) {
+    case KvType::kFloat32:
+      return DType::kF32;
+    case KvType::kFloat16:
+      return DType::kF16;
+    case KvType::kInt8:
+      return DType::kQ8_0;
+    case KvType::kAuto:
+      break;
+  }
+  return precision == Precision::kFloat32 ? DType::kF32 : DType::kF16;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Session::Impl>> Session::Impl::Create(
@@ -27,7 +41,8 @@ Result<std::unique_ptr<Session::Impl>> Session::Impl::Create(
   }
   const int64_t context = options.context == 0 ? longest : options.context;
   G3N_ASSIGN_OR_RETURN(KvCache cache,
-                       KvCache::Create(sliced.text, context, engine->options.prefill_chunk));
+                       KvCache::Create(sliced.text, context, engine->options.prefill_chunk,
+                                       CacheType(options.kv_type, engine->options.precision)));
   NestedModel nested{sliced.text, KeptLayers(engine->config().text.num_layers, options.size)};
   Decoder decoder(engine->weights, engine->hard, std::move(nested), engine->options.prefill_skip);
   return std::make_unique<Impl>(std::move(engine), std::move(decoder), std::move(cache));

@@ -146,13 +146,13 @@ class GoldenModel {
   // Plans scratch memory for forwards of at most max_rows rows; no call may need more.
   void Plan(int64_t max_rows, int64_t context) {
     arena_.emplace(
-        Take(Arena::Create(Decoder::ArenaBytes(config(), max_rows, context, pool_.threads()) +
+        Take(Arena::Create(Decoder::ArenaBytes(config(), max_rows, context, ops_) +
                            sizeof(float) * static_cast<size_t>(max_rows * config().vocab_size))));
   }
   int arena_grown() const { return arena_->grown(); }
 
-  KvCache NewCache(int64_t context, int64_t max_rows) const {
-    return Take(KvCache::Create(config(), context, max_rows));
+  KvCache NewCache(int64_t context, int64_t max_rows, DType dtype = DType::kF32) const {
+    return Take(KvCache::Create(config(), context, max_rows, dtype));
   }
 
   // One forward over the slices (rows in their order). Returns the wanted rows' logits,

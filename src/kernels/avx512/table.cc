@@ -7,6 +7,11 @@
 
 namespace gemma3n {
 
+constexpr KernelTable WithManyAttention(const ManyAttention* many, KernelTable table) {
+  table.attention.many = many;
+  return table;
+}
+
 constinit const KernelTable avx512::kTable = simd::MakeTable<avx512::Simd>(
     "avx512", &avx512::kFloat32, &avx512::kInt8, nullptr, &avx512::kFewRows);
 constinit const KernelTable avx512vnni::kTable = simd::WithManyRows(
@@ -17,9 +22,11 @@ constinit const KernelTable avx512bf16::kTable = simd::WithManyRows(
     &avx512vnni::kManyRowsKernels,
     simd::MakeTable<avx512::Simd>("avx512bf16", &avx512::kFloat32, &avx512vnni::kInt8,
                                   &avx512bf16::kBFloat16, &avx512vnni::kFewRows));
-constinit const KernelTable amx::kTable = simd::WithManyRows(
-    &amx::kManyRowsKernels,
-    simd::MakeTable<avx512::Simd>("amx", &avx512::kFloat32, &amx::kInt8, &amx::kBFloat16,
-                                  &avx512vnni::kFewRows, &amx::kFloat32));
+constinit const KernelTable amx::kTable = WithManyAttention(
+    &amx::kManyAttention,
+    simd::WithManyRows(
+        &amx::kManyRowsKernels,
+        simd::MakeTable<avx512::Simd>("amx", &avx512::kFloat32, &amx::kInt8, &amx::kBFloat16,
+                                      &avx512vnni::kFewRows, &amx::kFloat32)));
 
 }  // namespace gemma3n

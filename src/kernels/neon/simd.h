@@ -140,6 +140,10 @@ struct Simd {
         vreinterpretq_f16_u8(vld1q_u8(static_cast<const uint8_t*>(p)));  // p may be odd
     return {vcvt_f32_f16(vget_low_f16(halves)), vcvt_high_f32_f16(halves)};
   }
+  static void StoreHalf(void* p, F v) {
+    const float16x8_t halves = vcvt_high_f16_f32(vcvt_f16_f32(v.low), v.high);
+    vst1q_u8(static_cast<uint8_t*>(p), vreinterpretq_u8_f16(halves));
+  }
   static F LoadBFloat16(const void* p) {
     const uint16x8_t words = vreinterpretq_u16_u8(vld1q_u8(static_cast<const uint8_t*>(p)));
     return {vreinterpretq_f32_u32(vshll_n_u16(vget_low_u16(words), 16)),

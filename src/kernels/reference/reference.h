@@ -35,7 +35,14 @@ void Softmax(float* x, int64_t n);
 void Softcap(float* x, int64_t n, float cap);
 void GaussianTopk(float* x, int64_t n, float z);
 void Rope(float* x, const float* cos, const float* sin, int64_t n);
-void Attention(const AttentionArgs& args);
+void AttentionScores(const float* q, int64_t q_stride, int64_t heads, const float* k, int64_t keys,
+                     int64_t head_dim, float* scores, int64_t stride);
+void AttentionValues(const float* p, int64_t stride, int64_t heads, const float* v, int64_t keys,
+                     int64_t head_dim, float* out, int64_t out_stride);
+float Exponentials(float* x, int64_t n, float* max);
+void Blend(float a, float* y, float b, const float* x, int64_t n);
+void StoreF16(const float* x, std::byte* row, int64_t n);
+void StoreQ8_0(const float* x, std::byte* row, int64_t n);
 void DepthwiseRow(const DepthwiseArgs& args);
 
 }  // namespace gemma3n::reference

@@ -30,7 +30,7 @@ constexpr KernelTable MakeTable(std::integer_sequence<int, kTypes...>) {
   table.softcap = Softcap;
   table.gaussian_topk = GaussianTopk;
   table.rope = Rope;
-  table.attention = Attention;
+  table.attention = {AttentionScores, AttentionValues, Exponentials, Blend, StoreF16, StoreQ8_0};
   table.depthwise_row = DepthwiseRow;
   return table;
 }

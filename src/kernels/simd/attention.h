@@ -1,9 +1,13 @@
-// softmax(q K^T) V for the query heads of one position. Each key and value row is read once for up
-// to kHeads heads: scores in the register tiles of linear.h, then values in tiles of heads x
-// columns over a block of keys.
+// The pieces of attention (attention_kernels.h). Each key and value row is read once for up to
+// kHeads heads: scores in the register tiles of linear.h, then values in tiles of heads x columns
+// over a stretch of keys.
 #pragma once
 
-#include "kernels/kernel_table.h"
+#include <type_traits>
+
+#include "kernels/attention_kernels.h"
+#include "kernels/blocks.h"
+#include "kernels/half.h"
 #include "kernels/simd/linear.h"
 #include "kernels/simd/vector_ops.h"
 
@@ -11,38 +15,23 @@ namespace gemma3n::simd {
 
 inline constexpr int kHeads = 4;  // at a time; Gemma 3n has four query heads for each of keys
 
-// scores[h][j] = q[h] . k[j] for kCount heads; rows of scores are `keys` floats apart.
+// scores[h][j] = q[h] . k[j] for kCount heads; rows of scores are `stride` floats apart.
 template <class S, int kCount>
-void AttentionScores(const float* q, int64_t q_stride, const float* k, int64_t kv_stride,
-                     int64_t count, int64_t head_dim, float* scores, int64_t keys) {
-  if constexpr (kCount > S::kTileTokens) {  // too many for the registers: in two parts, the keys
-                                            // still in the cache
+G3N_INLINE void ScoresOf(const float* q, int64_t q_stride, const float* k, int64_t keys,
+                         int64_t head_dim, float* scores, int64_t stride) {
+  if constexpr (kCount > S::kTileTokens) {  // too many for the registers: in two parts
     constexpr int kFirst = kCount / 2;
-    constexpr int64_t kBlock = 16;
-    for (int64_t j = 0; j < count; j += kBlock) {
-      const int64_t n = Min(kBlock, count - j);
-      AttentionScores<S, kFirst>(q, q_stride, k + j * kv_stride, kv_stride, n, head_dim, scores + j,
-                                 keys);
-      AttentionScores<S, kCount - kFirst>(q + kFirst * q_stride, q_stride, k + j * kv_stride,
-                                          kv_stride, n, head_dim, scores + kFirst * keys + j, keys);
-    }
+    ScoresOf<S, kFirst>(q, q_stride, k, keys, head_dim, scores, stride);
+    ScoresOf<S, kCount - kFirst>(q + kFirst * q_stride, q_stride, k, keys, head_dim,
+                                 scores + kFirst * stride, stride);
   } else {
-    // Keys side by side come from the four quarters of the run: long runs through memory, as in
-    // LinearFew.
-    const int64_t stripe = (count + kTileRows - 1) / kTileRows;
-    for (int64_t j = 0; j < stripe; ++j) {
-      int64_t key[kTileRows];
+    for (int64_t j = 0; j < keys; j += kTileRows) {
       const float* rows[kTileRows];
-      for (int i = 0; i < kTileRows; ++i) {
-        key[i] = Min(j + i * stripe, count - 1);
-        rows[i] = k + key[i] * kv_stride;
-      }
+      for (int i = 0; i < kTileRows; ++i) rows[i] = k + Min(j + i, keys - 1) * head_dim;
       typename S::F4 sums[kCount];
       Tile<S, kCount>(rows, q, q_stride, head_dim, sums);
       for (int h = 0; h < kCount; ++h) {
-        float part[kTileRows];
-        S::Store4(part, sums[h]);
-        for (int i = 0; i < kTileRows; ++i) scores[h * keys + key[i]] = part[i];
+        StoreSums<S>(scores + h * stride + j, sums[h], keys - j, false);
       }
     }
   }
@@ -52,8 +41,8 @@ void AttentionScores(const float* q, int64_t q_stride, const float* k, int64_t k
 // Key after key, so that the result has the same bits however the keys are cut into blocks and
 // runs.
 template <class S, int kCount, int kVectors>
-G3N_INLINE void AttentionColumns(const float* p, int64_t keys, const float* v, int64_t kv_stride,
-                                 int64_t count, int64_t width, float* out, int64_t out_stride) {
+G3N_INLINE void Columns(const float* p, int64_t stride, const float* v, int64_t v_stride,
+                        int64_t keys, int64_t width, float* out, int64_t out_stride) {
   using F = typename S::F;
   F acc[kCount][kVectors];
   const bool whole = width == kVectors * S::kLanes;
@@ -64,7 +53,7 @@ G3N_INLINE void AttentionColumns(const float* p, int64_t keys, const float* v, i
     for (int c = 0; c < kVectors; ++c)
       acc[h][c] = LoadPart<S>(out + h * out_stride + c * S::kLanes, part(c));
   }
-  for (int64_t j = 0; j < count; ++j, v += kv_stride) {
+  for (int64_t j = 0; j < keys; ++j, v += v_stride) {
     F value[kVectors];
     G3N_UNROLL
     for (int c = 0; c < kVectors; ++c) {
@@ -72,7 +61,7 @@ G3N_INLINE void AttentionColumns(const float* p, int64_t keys, const float* v, i
     }
     G3N_UNROLL
     for (int h = 0; h < kCount; ++h) {
-      const F weight = S::Set1(p[h * keys + j]);
+      const F weight = S::Set1(p[h * stride + j]);
       G3N_UNROLL
       for (int c = 0; c < kVectors; ++c) acc[h][c] = S::Fma(weight, value[c], acc[h][c]);
     }
@@ -85,57 +74,127 @@ G3N_INLINE void AttentionColumns(const float* p, int64_t keys, const float* v, i
   }
 }
 
-// out[h] += sum_j p[h][j] v[j] over `count` keys.
+// out[h] += sum_j p[h][j] v[j]
 template <class S, int kCount>
-void AttentionValues(const float* p, int64_t keys, const float* v, int64_t kv_stride, int64_t count,
-                     int64_t head_dim, float* out, int64_t out_stride) {
-  constexpr int64_t kBlock = 32;  // value rows whose columns are visited together
+G3N_INLINE void ValuesOf(const float* p, int64_t stride, const float* v, int64_t keys,
+                         int64_t head_dim, float* out, int64_t out_stride) {
   constexpr int64_t kWide = S::kColumns * S::kLanes;
-  for (int64_t j = 0; j < count; j += kBlock) {
-    const int64_t n = Min(kBlock, count - j);
-    const float* block = v + j * kv_stride;
-    int64_t c = 0;
-    for (; c + kWide <= head_dim; c += kWide) {
-      AttentionColumns<S, kCount, S::kColumns>(p + j, keys, block + c, kv_stride, n, kWide, out + c,
-                                               out_stride);
-    }
-    for (; c < head_dim; c += S::kLanes) {
-      AttentionColumns<S, kCount, 1>(p + j, keys, block + c, kv_stride, n,
-                                     Min(S::kLanes, head_dim - c), out + c, out_stride);
-    }
+  int64_t c = 0;
+  for (; c + kWide <= head_dim; c += kWide) {
+    Columns<S, kCount, S::kColumns>(p, stride, v + c, head_dim, keys, kWide, out + c, out_stride);
+  }
+  for (; c < head_dim; c += S::kLanes) {
+    Columns<S, kCount, 1>(p, stride, v + c, head_dim, keys, Min(S::kLanes, head_dim - c), out + c,
+                          out_stride);
   }
 }
 
-template <class S, int kCount>
-void AttentionHeads(const AttentionArgs& a, int64_t first) {
-  const int64_t keys = a.count[0] + a.count[1];
-  const float* q = a.q + first * a.q_stride;
-  float* scores = a.scores + first * keys;
-  float* out = a.out + first * a.out_stride;
-  int64_t done = 0;
-  for (int run = 0; run < 2; ++run) {
-    AttentionScores<S, kCount>(q, a.q_stride, a.k[run], a.kv_stride, a.count[run], a.head_dim,
-                               scores + done, keys);
-    done += a.count[run];
-  }
-  for (int h = 0; h < kCount; ++h) {
-    Softmax<S>(scores + h * keys, keys);
-    for (int64_t i = 0; i < a.head_dim; ++i) out[h * a.out_stride + i] = 0;
-  }
-  done = 0;
-  for (int run = 0; run < 2; ++run) {
-    AttentionValues<S, kCount>(scores + done, keys, a.v[run], a.kv_stride, a.count[run], a.head_dim,
-                               out, a.out_stride);
-    done += a.count[run];
+// Calls run with each group of up to kHeads heads, the count a constant.
+template <class Run>
+G3N_INLINE void ForHeads(int64_t heads, const Run& run) {
+  int64_t h = 0;
+  for (; h + kHeads <= heads; h += kHeads) run(std::integral_constant<int, kHeads>(), h);
+  for (; h + 2 <= heads; h += 2) run(std::integral_constant<int, 2>(), h);
+  for (; h < heads; ++h) run(std::integral_constant<int, 1>(), h);
+}
+
+template <class S>
+void AttentionScores(const float* q, int64_t q_stride, int64_t heads, const float* k, int64_t keys,
+                     int64_t head_dim, float* scores, int64_t stride) {
+  ForHeads(heads, [&](auto count, int64_t h) G3N_LAMBDA {
+    ScoresOf<S, count()>(q + h * q_stride, q_stride, k, keys, head_dim, scores + h * stride,
+                         stride);
+  });
+}
+
+template <class S>
+void AttentionValues(const float* p, int64_t stride, int64_t heads, const float* v, int64_t keys,
+                     int64_t head_dim, float* out, int64_t out_stride) {
+  ForHeads(heads, [&](auto count, int64_t h) G3N_LAMBDA {
+    ValuesOf<S, count()>(p + h * stride, stride, v, keys, head_dim, out + h * out_stride,
+                         out_stride);
+  });
+}
+
+template <class S>
+float Exponentials(float* x, int64_t n, float* max) {
+  auto top = S::Set1(-__FLT_MAX__);
+  ForVectors<S>(n, [&](int64_t i, int64_t count) G3N_LAMBDA {
+    if (count == S::kLanes) {
+      top = S::Max(S::Load(x + i), top);
+    } else {
+      for (int64_t j = i; j < n; ++j) top = S::Max(S::Set1(x[j]), top);
+    }
+  });
+  *max = S::ReduceMax(top);
+  const auto shift = S::Set1(*max);
+  auto sum = S::WideZero();
+  double total = 0;
+  ForVectors<S>(n, [&](int64_t i, int64_t count) G3N_LAMBDA {
+    const auto e = Exp<S>(S::Sub(LoadPart<S>(x + i, count), shift));
+    StorePart<S>(x + i, e, count);
+    if (count == S::kLanes) {
+      sum = S::WideAdd(sum, S::Widen(e));
+    } else {
+      for (int64_t j = i; j < n; ++j) total += static_cast<double>(x[j]);
+    }
+  });
+  return static_cast<float>(S::WideReduce(sum) + total);
+}
+
+template <class S>
+void Blend(float a, float* y, float b, const float* x, int64_t n) {
+  const auto old = S::Set1(a), fresh = S::Set1(b);
+  Map<S>(x, y, y, n,
+         [&](auto v, auto sum) G3N_LAMBDA { return S::Fma(old, sum, S::Mul(fresh, v)); });
+}
+
+template <class S>
+void StoreF16(const float* x, std::byte* row, int64_t n) {
+  ForVectors<S>(n, [&](int64_t i, int64_t count) G3N_LAMBDA {
+    if (count == S::kLanes) return S::StoreHalf(row + 2 * i, S::Load(x + i));
+    alignas(64) std::byte last[2 * S::kLanes];
+    S::StoreHalf(last, S::LoadN(x + i, count));
+    __builtin_memcpy(row + 2 * i, last, static_cast<size_t>(2 * count));
+  });
+}
+
+// The levels are those nearest to x after the scale's own rounding. A block with a value that is
+// not finite becomes NaN.
+template <class S>
+void StoreQ8_0(const float* x, std::byte* row, int64_t n) {
+  auto* block = reinterpret_cast<BlockQ8_0*>(row);
+  for (int64_t b = 0; b < n; b += 32, x += 32, ++block) {
+    auto max = S::Zero(), odd = S::Zero();
+    G3N_UNROLL
+    for (int i = 0; i < 32; i += S::kLanes) {
+      max = S::Max(S::Abs(S::Load(x + i)), max);
+      odd = S::Fma(S::Load(x + i), S::Zero(), odd);
+    }
+    const uint16_t scale = FloatToHalf(S::ReduceMax(max) / 127.0f + S::ReduceAdd(odd));
+    const float d = HalfToFloat(scale);
+    __builtin_memcpy(block->d, &scale, sizeof(scale));
+    const auto inverse = S::Set1(d > 0 ? 1.0f / d : 0.0f);
+    alignas(64) float levels[32];
+    G3N_UNROLL
+    for (int i = 0; i < 32; i += S::kLanes) {
+      const auto level = S::Min(S::Round(S::Mul(S::Load(x + i), inverse)), S::Set1(127.0f));
+      S::Store(levels + i, S::Max(level, S::Set1(-127.0f)));
+    }
+    for (int i = 0; i < 32; ++i) block->qs[i] = static_cast<int8_t>(static_cast<int>(levels[i]));
   }
 }
 
 template <class S>
-void Attention(const AttentionArgs& args) {
-  int64_t h = 0;
-  for (; h + kHeads <= args.heads; h += kHeads) AttentionHeads<S, kHeads>(args, h);
-  for (; h + 2 <= args.heads; h += 2) AttentionHeads<S, 2>(args, h);
-  for (; h < args.heads; ++h) AttentionHeads<S, 1>(args, h);
+constexpr AttentionKernels MakeAttention() {
+  AttentionKernels kernels = {};
+  kernels.scores = AttentionScores<S>;
+  kernels.values = AttentionValues<S>;
+  kernels.exponentials = Exponentials<S>;
+  kernels.blend = Blend<S>;
+  kernels.store_f16 = StoreF16<S>;
+  kernels.store_q8_0 = StoreQ8_0<S>;
+  return kernels;
 }
 
 }  // namespace gemma3n::simd

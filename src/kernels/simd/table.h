@@ -59,7 +59,7 @@ constexpr KernelTable MakeTable(const char* name, const PackedKernels* float32,
   table.softcap = Softcap<S>;
   table.gaussian_topk = GaussianTopk<S>;
   table.rope = Rope<S>;
-  table.attention = Attention<S>;
+  table.attention = MakeAttention<S>();
   table.depthwise_row = DepthwiseRow<S>;
   return table;
 }

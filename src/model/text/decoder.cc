@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "model/text/altup.h"
+#include "model/text/attend_rows.h"
 #include "model/text/embedding.h"
 #include "model/text/logits.h"
 #include "model/text/per_layer_input.h"
@@ -162,17 +163,18 @@ Status Decoder::ComputeLogits(const ConstView& hidden, const View& logits, const
   return Logits(weights_.lm_head, hidden, logits, StageContext{model_.config, ops, arena, probe});
 }
 
-size_t Decoder::ArenaBytes(const TextConfig& c, int64_t max_rows, int64_t context, int threads) {
+size_t Decoder::ArenaBytes(const TextConfig& c, int64_t max_rows, int64_t context,
+                           const Ops& ops) {
   const int64_t widest = *std::max_element(c.intermediate_size.begin(), c.intermediate_size.end());
   const int64_t per_row = (2 * c.altup_num_inputs + 8) * c.hidden_size +
                           c.num_layers * c.per_layer_dim + 3 * widest + 2 * c.q_dim() +
                           2 * c.kv_dim() + 2 * c.head_dim + c.laurel_rank + c.per_layer_dim;
-  const int64_t per_thread =
-      c.num_heads / c.num_kv_heads * context + c.num_layers * c.per_layer_dim;
+  const int64_t per_thread = c.num_layers * c.per_layer_dim;
   const int64_t row_lists = 3 * max_rows * static_cast<int64_t>(sizeof(BatchRow) + sizeof(int64_t));
   const int64_t rounding = 64 * 16;  // floats lost to alignment
   return sizeof(float) *
-         static_cast<size_t>(max_rows * per_row + threads * per_thread + row_lists + widest + rounding);
+         static_cast<size_t>(max_rows * per_row + ops.pool().threads() * per_thread + row_lists +
+                             widest + rounding + AttendRowsFloats(c, ops, max_rows, context));
 }
 
 }  // namespace gemma3n

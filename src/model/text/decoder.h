@@ -45,7 +45,7 @@ class Decoder {
 
   // Arena bytes that a forward of at most max_rows rows takes, keys up to `context`.
   static size_t ArenaBytes(const TextConfig& config, int64_t max_rows, int64_t context,
-                           int threads);
+                           const Ops& ops);
 
  private:
   Status CheckRows(std::span<const BatchRow> rows, std::span<KvCache* const> caches,

@@ -12,10 +12,19 @@ int64_t RollingCapacity(const TextConfig& config, int64_t context, int64_t max_r
 
 }  // namespace
 
-Result<KvCache> KvCache::Create(const TextConfig& config, int64_t context, int64_t max_rows) {
+Result<KvCache> KvCache::Create(const TextConfig& config, int64_t context, int64_t max_rows,
+                                DType dtype) {
+  const int64_t block = Traits(dtype).block_elements;
+  if (config.head_dim % block != 0) {
+    return Error(StatusCode::kInvalidArgument,
+                 "KV cache as {}: expected heads of a multiple of {} values, found {}", Name(dtype),
+                 block, config.head_dim);
+  }
   KvCache cache;
+  cache.dtype_ = dtype;
   cache.kv_heads_ = config.num_kv_heads;
   cache.head_dim_ = config.head_dim;
+  cache.row_bytes_ = RowBytes(dtype, config.head_dim);
   cache.window_ = config.sliding_window;
   cache.context_ = context;
   cache.max_rows_ = max_rows;
@@ -25,27 +34,20 @@ Result<KvCache> KvCache::Create(const TextConfig& config, int64_t context, int64
     layer.sliding = config.sliding[i];
     layer.capacity = layer.sliding ? cache.rolling_capacity_ : context;
     G3N_ASSIGN_OR_RETURN(
-        layer.memory,
-        Buffer::Allocate(sizeof(float) * 2 * config.kv_dim() * layer.capacity, "the KV cache"));
+        layer.memory, Buffer::Allocate(2 * config.num_kv_heads * layer.capacity * cache.row_bytes_,
+                                       "the KV cache"));
     cache.layers_.push_back(std::move(layer));
   }
   return cache;
 }
 
-int64_t KvCache::VisibleCount(int64_t layer, int64_t position) const {
-  return layers_[layer].sliding ? std::min(position + 1, window_) : position + 1;
-}
-
-void KvCache::Visible(int64_t layer, int64_t kv_head, int64_t position, Run runs[2]) {
-  const int64_t count = VisibleCount(layer, position), first = position + 1 - count;
-  const int64_t capacity = layers_[layer].capacity;
-  const int64_t before_roll = std::min(count, capacity - first % capacity);
-  runs[0] = {Key(layer, kv_head, first), Value(layer, kv_head, first), before_roll};
-  runs[1] = {};
-  if (before_roll < count) {
-    runs[1] = {Key(layer, kv_head, first + before_roll), Value(layer, kv_head, first + before_roll),
-               count - before_roll};
-  }
+KeysValues KvCache::Head(int64_t layer, int64_t kv_head) {
+  return {.dtype = dtype_,
+          .head_dim = head_dim_,
+          .row_bytes = row_bytes_,
+          .capacity = layers_[layer].capacity,
+          .k = Key(layer, kv_head, 0),
+          .v = Value(layer, kv_head, 0)};
 }
 
 void KvCache::Advance(int64_t rows) {
@@ -58,12 +60,12 @@ bool KvCache::CanTruncate(int64_t length) const {
   return length == 0 || std::max<int64_t>(0, length - (window_ - 1)) >= oldest_;
 }
 
-int64_t KvCache::Bytes(const TextConfig& config, int64_t positions, int64_t max_rows) {
+int64_t KvCache::Bytes(const TextConfig& config, int64_t positions, int64_t max_rows, DType dtype) {
   int64_t held = 0;
   for (int64_t i = 0; i < config.first_kv_shared(); ++i) {
     held += config.sliding[i] ? RollingCapacity(config, positions, max_rows) : positions;
   }
-  return held * 2 * config.kv_dim() * static_cast<int64_t>(sizeof(float));
+  return held * 2 * config.num_kv_heads * RowBytes(dtype, config.head_dim);
 }
 
 }  // namespace gemma3n

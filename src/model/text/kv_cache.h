@@ -8,41 +8,38 @@
 
 #include "base/buffer.h"
 #include "base/result.h"
+#include "kernels/attention_kernels.h"
 #include "model/config.h"
 
 namespace gemma3n {
 
 class KvCache {
  public:
-  // context: positions that will ever be held; max_rows: rows written per forward at most.
+  // context: positions that will ever be held; max_rows: rows written per forward at most; dtype:
+  // how keys and values are stored, kF32, kF16 or kQ8_0.
   // A sliding layer holds window - 1 + max_rows positions, so that a whole slice of a prompt can be
-  // written before its first row attends. Errors: kResourceExhausted. Memory becomes resident as
-  // positions are written.
-  static Result<KvCache> Create(const TextConfig& config, int64_t context, int64_t max_rows);
+  // written before its first row attends. Errors: kResourceExhausted; kInvalidArgument where heads
+  // are no whole blocks of the dtype. Memory becomes resident as positions are written.
+  static Result<KvCache> Create(const TextConfig& config, int64_t context, int64_t max_rows,
+                                DType dtype);
 
   int64_t length() const { return length_; }  // positions held: 0 .. length - 1
   int64_t context() const { return context_; }
   int64_t max_rows() const { return max_rows_; }
+  DType dtype() const { return dtype_; }
 
-  // Where position p of an owning layer's key or value lies, [head_dim] floats; the next position's
-  // follows (modulo the roll).
-  float* Key(int64_t layer, int64_t kv_head, int64_t position) {
+  // Where position p of an owning layer's key or value lies: a stored row of head_dim values.
+  std::byte* Key(int64_t layer, int64_t kv_head, int64_t position) {
     return At(layer, kv_head, position, 0);
   }
-  float* Value(int64_t layer, int64_t kv_head, int64_t position) {
+  std::byte* Value(int64_t layer, int64_t kv_head, int64_t position) {
     return At(layer, kv_head, position, 1);
   }
 
-  // The keys visible from `position` (itself included, already written), as one or two runs, oldest
-  // first.
-  struct Run {
-    const float* k = nullptr;
-    const float* v = nullptr;
-    int64_t count = 0;
-  };
-  void Visible(int64_t layer, int64_t kv_head, int64_t position, Run runs[2]);
-  // How many keys Visible() gives.
-  int64_t VisibleCount(int64_t layer, int64_t position) const;
+  // All that a head holds, for attention.
+  KeysValues Head(int64_t layer, int64_t kv_head);
+  // How many keys a query sees at most, its own included.
+  int64_t Window(int64_t layer) const { return layers_[layer].sliding ? window_ : context_; }
 
   // After every layer has written rows at positions length .. length + rows - 1.
   void Advance(int64_t rows);
@@ -54,22 +51,23 @@ class KvCache {
   void Clear() { length_ = oldest_ = 0; }
 
   // Bytes that `positions` tokens take when written.
-  static int64_t Bytes(const TextConfig& config, int64_t positions, int64_t max_rows);
+  static int64_t Bytes(const TextConfig& config, int64_t positions, int64_t max_rows, DType dtype);
 
  private:
   struct Layer {
-    Buffer memory;  // [2, kv_heads, capacity, head_dim]
+    Buffer memory;  // [2, kv_heads, capacity, row_bytes]
     int64_t capacity = 0;
     bool sliding = false;
   };
-  float* At(int64_t layer, int64_t kv_head, int64_t position, int64_t value) {
+  std::byte* At(int64_t layer, int64_t kv_head, int64_t position, int64_t value) {
     Layer& l = layers_[layer];
-    return l.memory.as<float>() +
-           ((value * kv_heads_ + kv_head) * l.capacity + position % l.capacity) * head_dim_;
+    return l.memory.as<std::byte>() +
+           ((value * kv_heads_ + kv_head) * l.capacity + position % l.capacity) * row_bytes_;
   }
 
   std::vector<Layer> layers_;
-  int64_t kv_heads_ = 0, head_dim_ = 0, window_ = 0, context_ = 0, max_rows_ = 0,
+  DType dtype_ = DType::kF32;
+  int64_t kv_heads_ = 0, head_dim_ = 0, row_bytes_ = 0, window_ = 0, context_ = 0, max_rows_ = 0,
           rolling_capacity_ = 0;
   int64_t length_ = 0;
   int64_t oldest_ = 0;  // rolling layers have overwritten what lies before it

@@ -36,9 +36,9 @@ TEST_F(InspectTest, CountsWhatAHubDirectoryHolds) {
       i->text.bytes + i->vision.bytes + i->audio.bytes + i->unused.bytes + i->per_layer_table.bytes,
       all);
   EXPECT_EQ(i->tokenizer_pieces, tokenizer.vocab_size());
-  EXPECT_EQ(i->kv_bytes_per_token, 2u * 2 * 32 * 4);  // layers 1 and 3
+  EXPECT_EQ(i->kv_bytes_per_token, 2u * 2 * 32 * 2);  // layers 1 and 3
   EXPECT_EQ(i->KvBytes(100) - i->KvBytes(99),
-            i->kv_bytes_per_token + 2u * 2 * 32 * 4);  // windows not yet full
+            i->kv_bytes_per_token + 2u * 2 * 32 * 2);  // windows not yet full
   EXPECT_EQ(i->KvBytes(100000) - i->KvBytes(99999), i->kv_bytes_per_token);
 }
 

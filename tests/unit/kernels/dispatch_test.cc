@@ -44,7 +44,8 @@ TEST_F(Dispatch, EveryEntryOfEveryTableIsFilled) {
     }
     EXPECT_TRUE(t->rms_norm && t->dot && t->sum_squares && t->add && t->axpy && t->scale &&
                 t->mul && t->gelu_mul && t->softmax && t->softcap && t->gaussian_topk && t->rope &&
-                t->attention && t->int8)
+                t->attention.scores && t->attention.values && t->attention.exponentials &&
+                t->attention.blend && t->attention.store_f16 && t->attention.store_q8_0 && t->int8)
         << t->name;
   }
 }

@@ -37,8 +37,8 @@ TEST(DecoderAllocation, ADecodeStepTakesNothingFromTheHeapAndStaysWithinThePlan)
   for (int i = 0; i < c.num_layers; ++i) whole.layers.push_back(i);
   const Decoder decoder(*weights, {}, whole, true);
   constexpr int64_t kRows = 16, kContext = 64;
-  auto cache = KvCache::Create(c, kContext, kRows);
-  auto arena = Arena::Create(Decoder::ArenaBytes(c, kRows, kContext, pool.threads()));
+  auto cache = KvCache::Create(c, kContext, kRows, DType::kF16);
+  auto arena = Arena::Create(Decoder::ArenaBytes(c, kRows, kContext, ops));
   ASSERT_TRUE(cache.ok() && arena.ok());
   std::vector<float> logits(c.vocab_size);
   KvCache* const caches[] = {&*cache};

@@ -22,14 +22,16 @@ TextConfig Config() {
   return c;
 }
 
+float* Floats(std::byte* row) { return reinterpret_cast<float*>(row); }
+
 // Every position's key is its own number, its value the negative.
 void Write(KvCache& cache, const TextConfig& c, int64_t position, float salt) {
   for (int64_t layer = 0; layer < c.first_kv_shared(); ++layer) {
     for (int64_t head = 0; head < c.num_kv_heads; ++head) {
       for (int64_t i = 0; i < c.head_dim; ++i) {
         const float x = salt + 1000.0f * position + 100.0f * layer + 10.0f * head + i;
-        cache.Key(layer, head, position)[i] = x;
-        cache.Value(layer, head, position)[i] = -x;
+        Floats(cache.Key(layer, head, position))[i] = x;
+        Floats(cache.Value(layer, head, position))[i] = -x;
       }
     }
   }
@@ -38,20 +40,18 @@ void Write(KvCache& cache, const TextConfig& c, int64_t position, float salt) {
 void ExpectVisible(KvCache& cache, const TextConfig& c, int64_t position, float salt) {
   for (int64_t layer = 0; layer < c.first_kv_shared(); ++layer) {
     for (int64_t head = 0; head < c.num_kv_heads; ++head) {
-      KvCache::Run runs[2];
-      cache.Visible(layer, head, position, runs);
-      const int64_t first = c.sliding[layer] ? std::max<int64_t>(0, position - kWindow + 1) : 0;
-      ASSERT_EQ(runs[0].count + runs[1].count, position - first + 1);
-      ASSERT_EQ(cache.VisibleCount(layer, position), position - first + 1);
-      int64_t p = first;
-      for (const auto& run : runs) {
-        for (int64_t r = 0; r < run.count; ++r, ++p) {
-          for (int64_t i = 0; i < c.head_dim; ++i) {
-            const float x = salt + 1000.0f * p + 100.0f * layer + 10.0f * head + i;
-            ASSERT_EQ(run.k[r * c.head_dim + i], x)
-                << "layer " << layer << " query " << position << " key " << p;
-            ASSERT_EQ(run.v[r * c.head_dim + i], -x);
-          }
+      const KeysValues held = cache.Head(layer, head);
+      const int64_t window = cache.Window(layer);
+      ASSERT_EQ(window, c.sliding[layer] ? kWindow : cache.context());
+      for (int64_t p = std::max<int64_t>(0, position - window + 1); p <= position; ++p) {
+        const auto row = [&](const std::byte* ring) {
+          return reinterpret_cast<const float*>(ring + p % held.capacity * held.row_bytes);
+        };
+        for (int64_t i = 0; i < c.head_dim; ++i) {
+          const float x = salt + 1000.0f * p + 100.0f * layer + 10.0f * head + i;
+          ASSERT_EQ(row(held.k)[i], x)
+              << "layer " << layer << " query " << position << " key " << p;
+          ASSERT_EQ(row(held.v)[i], -x);
         }
       }
     }
@@ -61,7 +61,7 @@ void ExpectVisible(KvCache& cache, const TextConfig& c, int64_t position, float 
 TEST(KvCache, EveryRowOfASliceSeesItsWindowAfterTheWholeSliceIsWritten) {
   const TextConfig c = Config();
   for (int64_t max_rows : {1, 2, 3, 7, 40}) {
-    auto cache = KvCache::Create(c, 100, max_rows);
+    auto cache = KvCache::Create(c, 100, max_rows, DType::kF32);
     ASSERT_TRUE(cache.ok());
     std::mt19937 rng(static_cast<unsigned>(max_rows));
     while (cache->length() < 90) {
@@ -76,7 +76,7 @@ TEST(KvCache, EveryRowOfASliceSeesItsWindowAfterTheWholeSliceIsWritten) {
 
 TEST(KvCache, TruncationIsRefusedOnceTheWindowHasRolledAway) {
   const TextConfig c = Config();
-  auto cache = KvCache::Create(c, 100, 4);  // rolling capacity 8
+  auto cache = KvCache::Create(c, 100, 4, DType::kF32);  // rolling capacity 8
   for (int64_t p = 0; p < 30; ++p) {
     Write(*cache, c, p, 0);
     cache->Advance(1);
@@ -97,7 +97,7 @@ TEST(KvCache, TruncationIsRefusedOnceTheWindowHasRolledAway) {
 
 TEST(KvCache, TruncatedCacheSeesTheNewTokens) {
   const TextConfig c = Config();
-  auto cache = KvCache::Create(c, 100, 10);
+  auto cache = KvCache::Create(c, 100, 10, DType::kF32);
   for (int64_t p = 0; p < 20; ++p) {
     Write(*cache, c, p, 0);
     cache->Advance(1);
@@ -111,8 +111,20 @@ TEST(KvCache, TruncatedCacheSeesTheNewTokens) {
 TEST(KvCache, OnlyOwningLayersAndWindowsTakeMemory) {
   const TextConfig c = Config();
   const int64_t row = 2 * c.num_kv_heads * c.head_dim * static_cast<int64_t>(sizeof(float));
-  EXPECT_EQ(KvCache::Bytes(c, 1000, 4), row * (1000 + 2 * (kWindow - 1 + 4)));
-  EXPECT_EQ(KvCache::Bytes(c, 3, 4), row * 3 * 3) << "a short context is shorter than the window";
+  EXPECT_EQ(KvCache::Bytes(c, 1000, 4, DType::kF32), row * (1000 + 2 * (kWindow - 1 + 4)));
+  EXPECT_EQ(KvCache::Bytes(c, 1000, 4, DType::kF16) * 2, KvCache::Bytes(c, 1000, 4, DType::kF32));
+  EXPECT_EQ(KvCache::Bytes(c, 3, 4, DType::kF32), row * 3 * 3)
+      << "a short context is shorter than the window";
+}
+
+TEST(KvCache, BlocksMustFillAHead) {
+  TextConfig c = Config();
+  const auto refused = KvCache::Create(c, 100, 4, DType::kQ8_0);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.status().code(), StatusCode::kInvalidArgument);
+  c.head_dim = 64;
+  ASSERT_TRUE(KvCache::Create(c, 100, 4, DType::kQ8_0).ok());
+  EXPECT_EQ(KvCache::Bytes(c, 10, 90, DType::kQ8_0), 10 * 3 * 2 * 2 * 2 * 34);
 }
 
 }  // namespace

@@ -219,6 +219,22 @@ TEST_F(CApiTest, Precision) {
   gemma3n_engine_free(engine);
 }
 
+TEST_F(CApiTest, KvType) {
+  const auto engine = LoadEngine();
+  gemma3n_session_options options;
+  gemma3n_session_options_init(&options, sizeof(options));
+  EXPECT_EQ(options.kv_type, GEMMA3N_KV_AUTO);
+  gemma3n_session* session = nullptr;
+  options.kv_type = 4;
+  EXPECT_EQ(gemma3n_session_create(engine.get(), &options, &session, &error_),
+            GEMMA3N_INVALID_ARGUMENT);
+  EXPECT_THAT(error_.message, testing::EndsWith("kv_type: expected 0 to 3, found 4"));
+  options.kv_type = GEMMA3N_KV_FLOAT16;
+  ASSERT_EQ(gemma3n_session_create(engine.get(), &options, &session, &error_), GEMMA3N_OK)
+      << error_.message;
+  gemma3n_session_free(session);
+}
+
 TEST_F(CApiTest, SizesOfTheModel) {
   const auto engine = LoadEngine();
   gemma3n_session_options options;

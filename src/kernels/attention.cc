@@ -1,0 +1,211 @@
+#include "kernels/attention.h"
+
+#include <algorithm>
+#include <cfloat>
+#include <cmath>
+#include <cstring>
+
+namespace gemma3n {
+namespace {
+
+constexpr int64_t kStretch = 32;  // keys whose rows, as floats, lie in the first-level cache
+
+// What a block contributes to one query row and head: sum_j e^(s_j - max) v_j, then the maximum and
+// the sum of the e^... .
+struct Part {
+  float* values;
+  float &max, &sum;
+};
+int64_t PartFloats(int64_t head_dim) { return (head_dim + 2 + 15) / 16 * 16; }
+Part PartAt(float* parts, int64_t index, int64_t head_dim) {
+  float* p = parts + index * PartFloats(head_dim);
+  return {p, p[head_dim], p[head_dim + 1]};
+}
+
+// Calls use(rows as floats, first position, count) for stretches of the positions [begin, end) of
+// k or v.
+template <typename Use>
+void ForStretches(const KernelTable& kernels, const KeysValues& kv, const std::byte* ring,
+                  int64_t begin, int64_t end, float* floats, const Use& use) {
+  const auto expand = kernels.dequantize[static_cast<int>(kv.dtype)];
+  for (int64_t p = begin, n; p < end; p += n) {
+    const int64_t row = p % kv.capacity;
+    n = std::min({kStretch, end - p, kv.capacity - row});
+    const std::byte* stored = ring + row * kv.row_bytes;
+    if (kv.dtype == DType::kF32) {
+      use(reinterpret_cast<const float*>(stored), p, n);
+    } else {
+      expand(stored, floats, n * kv.head_dim);
+      use(floats, p, n);
+    }
+  }
+}
+
+struct Range {
+  int64_t begin, end;
+  bool empty() const { return begin >= end; }
+};
+// The keys of [begin, end) that row r sees.
+Range Visible(const AttentionArgs& args, int64_t r, int64_t begin, int64_t end) {
+  return {std::max(begin, args.First(r)), std::min(end, args.Last(r))};
+}
+Range Visible(const AttentionArgs& args, int64_t r, int64_t block) {
+  return Visible(args, r, block * kKeyBlock, (block + 1) * kKeyBlock);
+}
+
+// The running result of one query row and head.
+struct Running {
+  float max = -FLT_MAX;
+  double sum = 0;
+};
+constexpr int64_t kRunningFloats = sizeof(Running) / sizeof(float);
+
+void Merge(const KernelTable& kernels, const Part& part, int64_t head_dim, Running& running,
+           float* out) {
+  const float max = std::max(running.max, part.max);
+  const float before = std::exp(running.max - max), now = std::exp(part.max - max);
+  kernels.attention.blend(before, out, now, part.values, head_dim);
+  running.sum = running.sum * static_cast<double>(before) +
+                static_cast<double>(part.sum) * static_cast<double>(now);
+  running.max = max;
+}
+
+void Finish(const KernelTable& kernels, const Running& running, float* out, int64_t head_dim) {
+  kernels.scale(static_cast<float>(1.0 / running.sum), out, head_dim);
+}
+
+}  // namespace
+
+void StoreCacheRow(const KernelTable& kernels, DType dtype, const float* x, std::byte* row,
+                   int64_t n) {
+  switch (dtype) {
+    case DType::kF16:
+      return kernels.attention.store_f16(x, row, n);
+    case DType::kQ8_0:
+      return kernels.attention.store_q8_0(x, row, n);
+    default:
+      std::memcpy(row, x, sizeof(float) * static_cast<size_t>(n));
+  }
+}
+
+int64_t AttentionPart(int64_t rows, int64_t heads, int64_t head_dim) {
+  return rows * heads * PartFloats(head_dim);
+}
+
+int64_t AttentionScratch(int64_t rows, int64_t heads, int64_t head_dim) {
+  return rows * heads * (kKeyBlock + kRunningFloats) + kStretch * head_dim +
+         AttentionPart(rows, heads, head_dim);
+}
+
+void AttendBlock(const KernelTable& kernels, const AttentionArgs& args, int64_t block, float* part,
+                 float* scratch) {
+  const KeysValues& kv = args.kv;
+  const int64_t d = kv.head_dim, heads = args.heads;
+  const int64_t begin = block * kKeyBlock, end = begin + kKeyBlock;
+  const Range seen = {std::max(begin, args.First(0)), std::min(end, args.Last(args.rows - 1))};
+  float* const floats = scratch;
+  const auto scores = [&](int64_t r, int64_t key) {
+    return scratch + kStretch * d + r * heads * kKeyBlock + key - begin;
+  };
+  ForStretches(kernels, kv, kv.k, seen.begin, seen.end, floats,
+               [&](const float* k, int64_t first, int64_t count) {
+                 for (int64_t r = 0; r < args.rows; ++r) {
+                   const Range keys = Visible(args, r, first, first + count);
+                   if (keys.empty()) continue;
+                   kernels.attention.scores(args.q + r * args.q_stride, d, heads,
+                                            k + (keys.begin - first) * d, keys.end - keys.begin, d,
+                                            scores(r, keys.begin), kKeyBlock);
+                 }
+               });
+  for (int64_t r = 0; r < args.rows; ++r) {
+    const Range keys = Visible(args, r, block);
+    if (keys.empty()) continue;
+    for (int64_t h = 0; h < heads; ++h) {
+      const Part p = PartAt(part, r * heads + h, d);
+      p.sum = kernels.attention.exponentials(scores(r, keys.begin) + h * kKeyBlock,
+                                             keys.end - keys.begin, &p.max);
+      std::memset(p.values, 0, sizeof(float) * static_cast<size_t>(d));
+    }
+  }
+  ForStretches(kernels, kv, kv.v, seen.begin, seen.end, floats,
+               [&](const float* v, int64_t first, int64_t count) {
+                 for (int64_t r = 0; r < args.rows; ++r) {
+                   const Range keys = Visible(args, r, first, first + count);
+                   if (keys.empty()) continue;
+                   kernels.attention.values(scores(r, keys.begin), kKeyBlock, heads,
+                                            v + (keys.begin - first) * d, keys.end - keys.begin, d,
+                                            PartAt(part, r * heads, d).values, PartFloats(d));
+                 }
+               });
+}
+
+void Attend(const KernelTable& kernels, const AttentionArgs& args, float* scratch) {
+  const int64_t d = args.kv.head_dim, heads = args.heads, rows = args.rows;
+  float* const part = scratch;
+  scratch += AttentionPart(rows, heads, d);
+  auto* running = reinterpret_cast<Running*>(scratch);
+  scratch += rows * heads * kRunningFloats;
+  std::fill_n(running, rows * heads, Running{});
+  for (int64_t r = 0; r < rows; ++r) std::fill_n(args.out + r * args.out_stride, heads * d, 0.0f);
+  for (int64_t block = FirstBlock(args); block < LastBlock(args); ++block) {
+    AttendBlock(kernels, args, block, part, scratch);
+    for (int64_t r = 0; r < rows; ++r) {
+      if (Visible(args, r, block).empty()) continue;
+      for (int64_t h = 0; h < heads; ++h) {
+        Merge(kernels, PartAt(part, r * heads + h, d), d, running[r * heads + h],
+              args.out + r * args.out_stride + h * d);
+      }
+    }
+  }
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t h = 0; h < heads; ++h) {
+      Finish(kernels, running[r * heads + h], args.out + r * args.out_stride + h * d, d);
+    }
+  }
+}
+
+bool HasAttendMany(const KernelTable& kernels, int64_t head_dim) {
+  return kernels.attention.many != nullptr && head_dim % 32 == 0;
+}
+
+int64_t AttendManyFloats(const KernelTable& kernels, int64_t rows, int64_t heads,
+                         int64_t head_dim) {
+  const int64_t few = AttentionScratch(std::min(rows, kAttentionRows), heads, head_dim);
+  if (!HasAttendMany(kernels, head_dim)) return few;
+  return std::max(few, (kernels.attention.many->bytes(rows, heads, head_dim) + 3) / 4);
+}
+
+void AttendMany(const KernelTable& kernels, const AttentionArgs& args, float* scratch) {
+  if (HasAttendMany(kernels, args.kv.head_dim) &&
+      kernels.attention.many->attend(args, reinterpret_cast<std::byte*>(scratch))) {
+    return;
+  }
+  // A value that is not finite must reach those who see it and nobody else; tiles would spread it.
+  for (int64_t r = 0; r < args.rows; r += kAttentionRows) {
+    AttentionArgs some = args;
+    some.position += r;
+    some.rows = std::min(kAttentionRows, args.rows - r);
+    some.q += r * args.q_stride;
+    some.out += r * args.out_stride;
+    Attend(kernels, some, scratch);
+  }
+}
+
+void MergeParts(const KernelTable& kernels, const AttentionArgs& args, float* parts) {
+  const int64_t d = args.kv.head_dim, heads = args.heads, first = FirstBlock(args);
+  for (int64_t r = 0; r < args.rows; ++r) {
+    for (int64_t h = 0; h < heads; ++h) {
+      float* out = args.out + r * args.out_stride + h * d;
+      std::fill_n(out, d, 0.0f);
+      Running running;
+      for (int64_t block = first; block < LastBlock(args); ++block) {
+        if (Visible(args, r, block).empty()) continue;
+        const int64_t index = ((block - first) * args.rows + r) * heads + h;
+        Merge(kernels, PartAt(parts, index, d), d, running, out);
+      }
+      Finish(kernels, running, out, d);
+    }
+  }
+}
+
+}  // namespace gemma3n
