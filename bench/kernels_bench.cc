@@ -73,30 +73,6 @@ void BenchLinear(benchmark::State& state, const KernelTable* table, DType dtype,
       1e-9 * calls * static_cast<double>(rows * w.row_bytes), benchmark::Counter::kIsRate);
 }
 
-// Eight query heads over two key heads, as in Gemma 3n, on one thread.
-void BenchAttention(benchmark::State& state, const KernelTable* table, int64_t keys) {
-  const int64_t dim = 256, heads = 8, kv_heads = 2;
-  const auto q = Normals(heads * dim), kv = Normals(2 * keys * kv_heads * dim);
-  std::vector<float> scores(static_cast<size_t>(heads / kv_heads * keys)),
-      out(static_cast<size_t>(heads * dim));
-  for (auto _ : state) {
-    for (int64_t h = 0; h < kv_heads; ++h) {
-      AttentionArgs args;
-      args.q = q.data() + h * 4 * dim, args.q_stride = dim, args.heads = 4, args.head_dim = dim;
-      args.k[0] = kv.data() + h * dim, args.v[0] = kv.data() + (keys * kv_heads + h) * dim;
-      args.count[0] = keys, args.kv_stride = kv_heads * dim;
-      args.scores = scores.data(), args.out = out.data() + h * 4 * dim, args.out_stride = dim;
-      table->attention(args);
-    }
-    benchmark::ClobberMemory();
-  }
-  const double calls = static_cast<double>(state.iterations());
-  state.counters["GFLOP/s"] = benchmark::Counter(
-      4e-9 * calls * static_cast<double>(heads * keys * dim), benchmark::Counter::kIsRate);
-  state.counters["GB/s"] = benchmark::Counter(
-      8e-9 * calls * static_cast<double>(kv_heads * keys * dim), benchmark::Counter::kIsRate);
-}
-
 // One row of the MLP's width through an elementwise operation, on one thread.
 void BenchRow(benchmark::State& state,
               const std::function<void(float*, const float*, int64_t)>& run) {
@@ -130,11 +106,6 @@ void RegisterTable(const KernelTable* table) {
         BenchLinear(s, table, dtype, tokens);
       })->UseRealTime();
     }
-  }
-  for (int64_t keys : {512, 4096, 32768}) {
-    const std::string full = "attention/" + name + "/keys:" + std::to_string(keys);
-    benchmark::RegisterBenchmark(full.c_str(),
-                                 [=](benchmark::State& s) { BenchAttention(s, table, keys); });
   }
   const auto row = [&](const char* op, std::function<void(float*, const float*, int64_t)> run) {
     benchmark::RegisterBenchmark((std::string(op) + "/" + name).c_str(),
