@@ -30,8 +30,7 @@ Status WriteKeysValues(const AttentionWeights& w, int64_t kv_layer, const ConstV
   G3N_RETURN_IF_ERROR(ExpectShape(n, tokens, c.hidden_size, "attention keys: input"));
   Arena::Scope scope(ctx.arena);
   const View k = ctx.Tensor(tokens, c.kv_dim()), v = ctx.Tensor(tokens, c.kv_dim());
-  ctx.ops.Linear(w.k, n, k);  // [T, D] -> [T, Hk * d]
-  ctx.ops.Linear(w.v, n, v);  // [T, D] -> [T, Hk * d]
+  ctx.ops.LinearEach({{w.k, k}, {w.v, v}}, n);  // [T, D] -> [T, Hk * d], twice
   NormAndRotate(w.k_norm, rope, k, ctx);
   ctx.ops.ForRows(tokens, [&](int64_t t) {
     KvCache& cache = *caches[rows[t].sequence];
