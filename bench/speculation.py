@@ -102,7 +102,7 @@ def main():
     parser.add_argument("--tasks", default="copy,letters,lookup,add,sort,greet")
     parser.add_argument("--prompts", type=int, default=10, help="prompts a task (default 10)")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--drafts", type=int, default=7)
+    parser.add_argument("--drafts", type=int, default=3)
     parser.add_argument("--max-tokens", type=int, default=64)
     parser.add_argument("--temperature", type=float, default=0)
     parser.add_argument("--threads", type=int, default=0)

@@ -51,7 +51,7 @@ const GenerationOptionSpec kTable[] = {
      "Go on after the checkpoint's end tokens (for measurements)", 0, 0, &G::ignore_end_tokens},
     {"draft_tokens", "--draft-tokens", "N",
      "Guess up to N tokens from the text so far and check them in one pass, which changes no answer; "
-     "0 is off (default 7)",
+     "0 is off (default 3)",
      0, 7, &G::draft_tokens},
     {"top_logprobs", "--logprobs", "N",
      "Report each token's log-probability and the N most probable alternatives", -1, 100,

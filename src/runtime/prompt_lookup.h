@@ -33,7 +33,7 @@ class PromptLookup {
 
  private:
   static constexpr int64_t kGram = 3;     // tokens that must recur
-  static constexpr int64_t kFirst = 4;    // length of the first guess
+  static constexpr int64_t kFirst = 3;    // length of the first guess
   static constexpr int64_t kRarest = 64;  // steps between guesses that keep failing
 
   uint64_t LastGram() const;
