@@ -22,6 +22,9 @@ struct ManyRowsKernels {
   // Rounds the columns [slab * kManyRowsSlab, ...) of the rows [row, row + unit_rows) of x, as far
   // as x has them, to their place in `packed`.   x: [rows, cols], row a multiple of unit_rows
   void (*pack)(const ConstView& x, int64_t row, int64_t slab, std::byte* packed);
+  // The same of gelu_tanh(gate) * up, as the table's gelu_mul has it, instead of x; may be null.
+  void (*pack_gated)(const ConstView& gate, const ConstView& up, int64_t row, int64_t slab,
+                     std::byte* packed);
 
   // y[t, r] = W x[t] for r in [begin, end), any range; null where the type is not offered. A
   // result has the same bits whatever the range and the other rows of x.   Indexed by DType.

@@ -26,10 +26,13 @@ int64_t RangeRows(int64_t rows, int64_t threads, const ManyRowsKernels& kernels)
 
 }  // namespace
 
-bool ManyRowsLinear(std::initializer_list<Ops::Product> products, const ConstView& x,
+bool ManyRowsLinear(std::initializer_list<Ops::Product> products, const ManyRowsInput& in,
                     const Ops& ops, Buffer& scratch) {
+  const ConstView& x = in.x;
+  const bool gated = in.up.data != nullptr;
   const ManyRowsKernels* kernels = ops.kernels().many_rows;
   if (kernels == nullptr || x.rows < kManyRows || x.cols <= 0) return false;
+  if (gated && kernels->pack_gated == nullptr) return false;
   for (const Ops::Product& p : products) {
     if (kernels->multiply[static_cast<int>(p.w.dtype)] == nullptr) return false;
   }
@@ -51,7 +54,12 @@ bool ManyRowsLinear(std::initializer_list<Ops::Product> products, const ConstVie
     const int64_t slabs = CeilDiv(x.cols, kManyRowsSlab), units = CeilDiv(rows, kernels->unit_rows);
     ops.pool().ParallelFor(units * slabs, 8, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        kernels->pack(block, i / slabs * kernels->unit_rows, i % slabs, packed);
+        const int64_t row = i / slabs * kernels->unit_rows, slab = i % slabs;
+        if (gated) {
+          kernels->pack_gated(block, in.up.Rows(first, rows), row, slab, packed);
+        } else {
+          kernels->pack(block, row, slab, packed);
+        }
       }
     });
     int64_t ranges = 0;

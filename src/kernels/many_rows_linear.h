@@ -11,10 +11,15 @@ namespace gemma3n {
 // Rows of x from which expanding the weights pays.
 inline constexpr int64_t kManyRows = 9;
 
+// Of many rows: x, or gelu_tanh(x) * up where `up` is not empty.
+struct ManyRowsInput {
+  ConstView x, up;
+};
+
 // Multiplies by the table's many_rows kernels, with scratch memory that grows when it is too small.
 // False, and nothing is done, where x has fewer than kManyRows rows or the table has no kernel for
-// a product's type.
-bool ManyRowsLinear(std::initializer_list<Ops::Product> products, const ConstView& x,
+// a product's type or for `up`.
+bool ManyRowsLinear(std::initializer_list<Ops::Product> products, const ManyRowsInput& in,
                     const Ops& ops, Buffer& scratch);
 
 }  // namespace gemma3n

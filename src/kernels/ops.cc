@@ -22,8 +22,23 @@ int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 void Ops::LinearEach(std::initializer_list<Product> products, const ConstView& x) const {
   if (x.rows <= 0) return;
   if (x.rows <= kFewRows) return LinearFew({products.begin(), products.size()}, x);
-  if (precision_ == Precision::kAuto && ManyRowsLinear(products, x, *this, scratch_)) return;
+  if (precision_ == Precision::kAuto && ManyRowsLinear(products, {x, {}}, *this, scratch_)) return;
   for (const Product& product : products) ExactLinear(product.w, x, product.y);
+}
+
+void Ops::LinearGated(const Matrix& w, const View& gate, const ConstView& up, const View& y) const {
+  if (gate.rows > kFewRows && precision_ == Precision::kAuto &&
+      ManyRowsLinear({{w, y}}, {gate, up}, *this, scratch_)) {
+    return;
+  }
+  constexpr int64_t kPiece = 4096;  // splits one row over the threads
+  const int64_t pieces = CeilDiv(gate.cols, kPiece);
+  ForRows(gate.rows * pieces, 2 * kPiece, [&](int64_t i) {
+    const int64_t begin = i % pieces * kPiece, count = std::min(kPiece, gate.cols - begin);
+    float* g = gate.row(i / pieces) + begin;
+    kernels_.gelu_mul(g, up.row(i / pieces) + begin, g, count);
+  });
+  Linear(w, gate, y);
 }
 
 void Ops::ExactLinear(const Matrix& w, const ConstView& x, const View& y) const {

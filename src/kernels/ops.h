@@ -35,6 +35,9 @@ class Ops {
   };
   void LinearEach(std::initializer_list<Product> products, const ConstView& x) const;
 
+  // y[t] = W (gelu_tanh(gate[t]) * up[t]); what gate holds afterwards is unspecified.
+  void LinearGated(const Matrix& w, const View& gate, const ConstView& up, const View& y) const;
+
   // Only the listed rows of y[t] = W x[t], ascending; the others stay as they are. x: few rows (few_rows.h).
   void LinearRows(const Matrix& w, std::span<const int32_t> rows, const ConstView& x, const View& y) const;
 

@@ -9,27 +9,19 @@
 // units idle.
 #include "kernels/many_rows.h"
 
-#include "kernels/amx/expand.h"
+#include "kernels/amx/expansion.h"
 #include "kernels/amx/tiles.h"
 #include "kernels/avx512/table.h"
 #include "kernels/avx512/transpose.h"
+#include "kernels/simd/math.h"
 
 namespace gemma3n::amx {
 namespace {
 
-constexpr int64_t kColumns = 32, kSlabSteps = kManyRowsSlab / kColumns;
-constexpr int64_t kMostRows = 512, kGroupPanels = 8, kGroupRows = kGroupPanels * kPanelRows;
+constexpr int64_t kMostRows = 512;
 constexpr int64_t kSlabBytes = kGroupRows / kStripRows * kSlabSteps * kTileBytes;
 constexpr int64_t kSumBytes = 4 * kTileBytes;  // of a panel and 32 rows of x
 constexpr int64_t kStreamedBytes = 2 << 20;    // of y, from which it is not written to the caches
-
-G3N_INLINE int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
-G3N_INLINE int64_t Slabs(int64_t cols) { return CeilDiv(cols, kManyRowsSlab); }
-// Columns and steps of a slab.
-G3N_INLINE int64_t SlabCols(int64_t cols, int64_t slab) {
-  return simd::Min(kManyRowsSlab, cols - slab * kManyRowsSlab);
-}
-G3N_INLINE int64_t Steps(int64_t slab_cols) { return CeilDiv(slab_cols, kColumns); }
 
 // Packed x: slab after slab, in each the pairs of 16 rows.
 int64_t PackedBytes(int64_t rows, int64_t cols) {
@@ -43,133 +35,58 @@ int64_t ScratchBytes(int64_t rows) {
   return 2 * kSlabBytes + CeilDiv(rows, kPanelRows) * kGroupPanels * kSumBytes;
 }
 
+// What is packed: x itself, or gelu(gate) * up.
+struct Plain {
+  const ConstView& x;
+  G3N_INLINE __m512 Load(int64_t row, int64_t col, __mmask16 mask) const {
+    return _mm512_maskz_loadu_ps(mask, x.row(row) + col);
+  }
+};
+struct Gated {
+  const ConstView &x, &up;
+  G3N_INLINE __m512 Load(int64_t row, int64_t col, __mmask16 mask) const {
+    const __m512 gate = _mm512_maskz_loadu_ps(mask, x.row(row) + col);
+    return _mm512_mul_ps(simd::Gelu<ExpandSimd>(gate),
+                         _mm512_maskz_loadu_ps(mask, up.row(row) + col));
+  }
+};
+
 // Sixteen rows x 32 columns, of which some may be missing.
-G3N_INLINE void PackTile(const ConstView& x, int64_t row, int64_t col, std::byte* tile) {
-  const int64_t rows = x.rows - row, cols = simd::Min(kColumns, x.cols - col);
+template <class Input>
+G3N_INLINE void PackTile(const Input& in, int64_t row, int64_t col, std::byte* tile) {
+  const int64_t rows = in.x.rows - row, cols = simd::Min(kColumns, in.x.cols - col);
   const auto low = static_cast<__mmask16>((uint32_t{1} << simd::Min(cols, 16)) - 1);
   const auto high = static_cast<__mmask16>(cols > 16 ? (uint32_t{1} << (cols - 16)) - 1 : 0);
-  __m512i v[16];
-  G3N_UNROLL
+  alignas(64) __m512i v[16];
   for (int i = 0; i < 16; ++i) {
-    if (i < rows) {
-      const float* src = x.row(row + i) + col;
-      v[i] = (__m512i)_mm512_cvtne2ps_pbh(_mm512_maskz_loadu_ps(high, src + 16),
-                                          _mm512_maskz_loadu_ps(low, src));
-    } else {
-      v[i] = _mm512_setzero_si512();
-    }
+    v[i] = i < rows ? (__m512i)_mm512_cvtne2ps_pbh(in.Load(row + i, col + 16, high),
+                                                   in.Load(row + i, col, low))
+                    : _mm512_setzero_si512();
   }
   avx512::Transpose16(v);
   G3N_UNROLL
   for (int i = 0; i < 16; ++i) _mm512_store_si512(tile + i * kStepBytes, v[i]);
 }
 
-void Pack(const ConstView& x, int64_t row, int64_t slab, std::byte* packed) {
-  const int64_t steps = Steps(SlabCols(x.cols, slab));
-  std::byte* pair = packed + SlabStart(x.rows, slab) + row / kStripRows * steps * kTileBytes;
+template <class Input>
+G3N_INLINE void PackSlab(const Input& in, int64_t row, int64_t slab, std::byte* packed) {
+  const int64_t steps = Steps(SlabCols(in.x.cols, slab));
+  std::byte* pair = packed + SlabStart(in.x.rows, slab) + row / kStripRows * steps * kTileBytes;
   for (int64_t strip = 0; strip < 2; ++strip) {
     for (int64_t s = 0; s < steps; ++s) {
-      PackTile(x, row + strip * kStripRows, slab * kManyRowsSlab + s * kColumns,
+      PackTile(in, row + strip * kStripRows, slab * kManyRowsSlab + s * kColumns,
                pair + (strip * steps + s) * kTileBytes);
     }
   }
 }
 
-// A group of W's rows, a slab of their columns.
-struct Slab {
-  int64_t row = 0, rows = 0, slab = 0, cols = 0, steps = 0;
-};
-
-// The slabs of a range of rows, group after group.
-struct SlabOrder {
-  int64_t begin, end, cols, slabs, at = 0;
-
-  SlabOrder(int64_t b, int64_t e, int64_t c) : begin(b), end(e), cols(c), slabs(Slabs(c)) {}
-  int64_t count() const { return CeilDiv(end - begin, kGroupRows) * slabs; }
-  G3N_INLINE Slab operator[](int64_t i) const {
-    Slab s;
-    s.row = begin + i / slabs * kGroupRows;
-    s.rows = simd::Min(kGroupRows, end - s.row);
-    s.slab = i % slabs;
-    s.cols = SlabCols(cols, s.slab);
-    s.steps = Steps(s.cols);
-    return s;
-  }
-};
-
-// Expands one slab, little by little. Rows that are missing in the last panel keep what was there:
-// their sums are not used.
-template <DType kType>
-class Expansion {
-  using E = Expander<kType>;
-
- public:
-  Expansion(const Matrix& w, const SlabOrder& order) : w_(w), order_(order) {}
-
-  G3N_INLINE void Start(int64_t i, std::byte* tiles) {
-    at_ = order_[i];
-    tiles_ = tiles;
-    row_ = 0;
-    pieces_ = at_.cols / (kColumns * E::kSteps);
-    OpenRow();
-  }
-
-  // A little of what is left, while other work goes on: `step` is its.
-  G3N_INLINE void Some(int64_t step) {
-    if (row_ >= at_.rows) return;
-    if constexpr (E::kSteps > 1) {
-      if (step % 4 == 0) Next();
-    } else {
-      if (pieces_ == 0 || pieces_ % 2 != 0) return;
-      Next();
-      Next();
-      if (piece_ == pieces_) CloseRow();
-      return;
-    }
-    if (piece_ == pieces_) CloseRow();
-  }
-
-  // All that is left.
-  G3N_INLINE void Finish() {
-    while (row_ < at_.rows) {
-      while (piece_ < pieces_) Next();
-      CloseRow();
-    }
-  }
-
- private:
-  static constexpr int64_t kRowsAhead = 4;
-  static constexpr int64_t kSlabStored = kSlabSteps / E::kSteps * E::kBytes;
-
-  G3N_INLINE void OpenRow() {
-    piece_ = 0;
-    src_ = w_.row(at_.row + row_) + at_.slab * kSlabStored;
-    dst_ = tiles_ + row_ / kStripRows * at_.steps * kTileBytes + row_ % kStripRows * kStepBytes;
-    // Of rows that are a kilobyte and more apart the processor fetches nothing ahead by itself.
-    const auto* ahead = reinterpret_cast<const char*>(src_ + kRowsAhead * w_.row_bytes);
-    for (int64_t b = 0; b < kSlabStored; b += 64) _mm_prefetch(ahead + b, _MM_HINT_T0);
-  }
-  G3N_INLINE void Next() {
-    E::Piece(src_, dst_);
-    src_ += E::kBytes;
-    dst_ += E::kSteps * kTileBytes;
-    ++piece_;
-  }
-  G3N_INLINE void CloseRow() {
-    if constexpr (E::kPlain) {
-      if (at_.cols % kColumns != 0) E::Tail(src_, at_.cols % kColumns, dst_);
-    }
-    if (++row_ < at_.rows) OpenRow();
-  }
-
-  const Matrix& w_;
-  const SlabOrder& order_;
-  Slab at_;
-  std::byte* tiles_ = nullptr;
-  int64_t row_ = 0, piece_ = 0, pieces_ = 0;
-  const std::byte* src_ = nullptr;
-  std::byte* dst_ = nullptr;
-};
+void Pack(const ConstView& x, int64_t row, int64_t slab, std::byte* packed) {
+  PackSlab(Plain{x}, row, slab, packed);
+}
+void PackGated(const ConstView& gate, const ConstView& up, int64_t row, int64_t slab,
+               std::byte* packed) {
+  PackSlab(Gated{gate, up}, row, slab, packed);
+}
 
 // The sums of a panel and 32 rows of x that wait to be turned and written.
 struct Turned {
@@ -317,7 +234,8 @@ void Multiply(const Matrix& w, int64_t begin, int64_t end, const std::byte* pack
 }
 
 constexpr ManyRowsKernels Make() {
-  ManyRowsKernels k = {kMostRows, kPanelRows, PackedBytes, ScratchBytes, Pack, {}, kGroupRows};
+  ManyRowsKernels k = {kMostRows, kPanelRows, PackedBytes, ScratchBytes,
+                       Pack,      PackGated,  {},          kGroupRows};
 #define G3N_TYPE(type) k.multiply[static_cast<int>(DType::type)] = Multiply<DType::type>
   G3N_TYPE(kF32);
   G3N_TYPE(kF16);

@@ -202,8 +202,13 @@ void MultiplyInt8(const Matrix& w, int64_t begin, int64_t end, const std::byte* 
 
 template <class V>
 constexpr ManyRowsKernels MakeManyRowsInt8() {
-  ManyRowsKernels k = {kInt8MostRows,       kInt8UnitRows,   Int8PackedBytes<V>,
-                       Int8ScratchBytes<V>, PackInt8Slab<V>, {},
+  ManyRowsKernels k = {kInt8MostRows,
+                       kInt8UnitRows,
+                       Int8PackedBytes<V>,
+                       Int8ScratchBytes<V>,
+                       PackInt8Slab<V>,
+                       nullptr,
+                       {},
                        kInt8GroupRows};
   k.multiply[static_cast<int>(DType::kQ4_0)] = MultiplyInt8<V, typename V::Nibbles, BlockQ4_0>;
   k.multiply[static_cast<int>(DType::kQ8_0)] = MultiplyInt8<V, typename V::Bytes, BlockQ8_0>;

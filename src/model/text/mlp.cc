@@ -84,14 +84,7 @@ Status MlpForward(const MlpWeights& w, int64_t width, float sparsity_z, const Co
   }
   ctx.Tap("mlp_gate", gate);
   if (skips) return SparseForward(w, x, gate, up, y, ctx);
-  constexpr int64_t kPiece = 4096;  // splits one row over the threads
-  const int64_t pieces = (width + kPiece - 1) / kPiece;
-  ctx.ops.ForRows(x.rows * pieces, [&](int64_t i) {
-    const int64_t begin = i % pieces * kPiece, count = std::min(kPiece, width - begin);
-    float* g = gate.row(i / pieces) + begin;
-    k.gelu_mul(g, up.row(i / pieces) + begin, g, count);
-  });
-  ctx.ops.Linear(w.down.ColPrefix(width), gate, y);  // [T, F] -> [T, D]
+  ctx.ops.LinearGated(w.down.ColPrefix(width), gate, up, y);  // [T, F] -> [T, D]
   return OkStatus();
 }
 

@@ -198,6 +198,24 @@ TEST_P(ManyRows, ReadsAndWritesNothingPastItsBuffers) {
   }
 }
 
+TEST_P(ManyRows, GatedInputGivesTheBitsOfTheProductWithIt) {
+  const int64_t rows = 35, cols = block() == 1 ? 550 : 1024, tokens = 41;
+  const Weights w(dtype(), rows, cols, random_);
+  auto gate = random_.Normals(tokens * cols);
+  const auto up = random_.Normals(tokens * cols);
+  std::vector<float> product(tokens * cols), y(tokens * rows), expected(tokens * rows);
+  for (int64_t t = 0; t < tokens; ++t) {
+    table().gelu_mul(gate.data() + t * cols, up.data() + t * cols, product.data() + t * cols, cols);
+  }
+  ThreadPool pool(2);
+  const Ops ops(table(), pool, Precision::kAuto);
+  ops.Linear(w.matrix, ConstView(product.data(), tokens, cols),
+             View(expected.data(), tokens, rows));
+  ops.LinearGated(w.matrix, View(gate.data(), tokens, cols), ConstView(up.data(), tokens, cols),
+                  View(y.data(), tokens, rows));
+  EXPECT_EQ(y, expected);
+}
+
 // What earlier products left in the scratch memory does not matter.
 TEST_P(ManyRows, WhatCameBeforeDoesNotMatter) {
   ThreadPool pool(1);
