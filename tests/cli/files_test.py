@@ -30,6 +30,18 @@ class LogitsTest(support.CliTest):
             worst = max(abs(a - b) for a, b in zip(got, want))
             self.assertLessEqual(worst, 2e-5)
 
+    def test_auto_is_near_float32(self):
+        """Activations rounded for dot products: logits of a trained model within 2 % (root mean square) of float32's."""
+        for kind in ('Q4_0', 'Q8_0'):
+            model = self.folder / f'tiny-{kind}.gguf'
+            self.gemma3n('quantize', '--model', support.SOURCE / 'models' / 'tiny', '--type', kind, '--output', model)
+            prompt = ('--chat', '--prompt', 'The quick brown fox jumps over the lazy dog. What is said? One, two, three, and a red circle.')
+            exact, auto = (self.logits(*prompt, '--precision', how, model=model) for how in ('f32', 'auto'))
+            self.assertEqual(exact[0], auto[0])
+            mean = sum(exact[1]) / len(exact[1])
+            error = sum((a - b) ** 2 for a, b in zip(auto[1], exact[1])) / sum((b - mean) ** 2 for b in exact[1])
+            self.assertLess(math.sqrt(error), 0.02, kind)
+
     def test_stdout_equals_file(self):
         shape, values = self.logits('--prompt', 'the other')
         out = self.gemma3n('logits', '--model', self.model, '--prompt', 'the other', '--output', '-').stdout
