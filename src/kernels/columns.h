@@ -6,6 +6,7 @@
 // high one.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -29,10 +30,15 @@ class LazyColumns {
   // Safe from several threads. Throws std::bad_alloc.
   ColumnMatrix Get(ThreadPool& pool);
 
+  // After w itself was read: where the copy exists, the pages of both would be resident from now on,
+  // so w's are let go.
+  void LetGo() const;
+
  private:
   Matrix w_;
   bool mapped_;
   std::once_flag once_;
+  std::atomic<bool> made_{false};
   Buffer data_;
 };
 

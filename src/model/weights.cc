@@ -93,6 +93,7 @@ Result<TextWeights> BindTextWeights(const Checkpoint& checkpoint, const KernelTa
   const int64_t d = c.hidden_size;
   Binder b(checkpoint, kernels);
   TextWeights w;
+  w.mapped = true;  // checkpoints are
   b.BindTable(w.embed_tokens, "embed_tokens.weight", c.vocab_size, d);
   w.lm_head = w.embed_tokens;
   if (b.Has("lm_head.weight")) b.BindTable(w.lm_head, "lm_head.weight", c.vocab_size, d);

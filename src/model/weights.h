@@ -63,6 +63,7 @@ struct TextWeights {
   Matrix embed_tokens;                // [V, D]
   Matrix lm_head;                     // [V, D]; the same bytes as embed_tokens when tied
   Matrix embed_tokens_per_layer;      // [Vp, L * P], looked up row by row, never read whole
+  bool mapped = false;                // ... and lies in a mapped file, whose pages can be let go
   Matrix per_layer_model_projection;  // [L * P, D]
   std::vector<float> per_layer_projection_norm;   // [P]
   std::vector<Matrix> altup_projections;          // A - 1 of [D, D]

@@ -16,6 +16,7 @@
 #include "model/checkpoint.h"
 #include "model/multimodal_embedder.h"
 #include "model/text/decoder.h"
+#include "model/text/per_layer_input.h"
 #include "model/weights.h"
 #include "runtime/media_encoder.h"
 #include "tokenizer/tokenizer.h"
@@ -53,16 +54,13 @@ struct EngineImpl {
 
   std::optional<MediaEncoder> media;  // has its own locks
 
-  // Rows of the per-layer table that were looked up since its pages were last let go; guarded by
-  // compute. A row makes up to 64 KiB around it resident: without this a long prompt would pull
-  // much of the table in.
+  // Rows of the per-layer table that were looked up, a few at a time, since its pages were last let
+  // go; guarded by compute.
   int64_t per_layer_rows = 0;
   void CountPerLayerRows(int64_t rows) {
-    constexpr int64_t kMostRows = 512;
     per_layer_rows += rows;
-    if (per_layer_rows < kMostRows) return;
-    const Matrix& table = weights.embed_tokens_per_layer;
-    ReleaseMappedPages({table.data, static_cast<size_t>(table.rows * table.row_bytes)});
+    if (per_layer_rows < kPerLayerRowsHeld) return;
+    ReleasePerLayerRows(weights);
     per_layer_rows = 0;
   }
 

@@ -1,8 +1,17 @@
 #include "model/text/per_layer_input.h"
 
+#include <algorithm>
 #include <cmath>
 
+#include "base/file.h"
+
 namespace gemma3n {
+
+void ReleasePerLayerRows(const TextWeights& weights) {
+  const Matrix& table = weights.embed_tokens_per_layer;
+  if (weights.mapped)
+    ReleaseMappedPages({table.data, static_cast<size_t>(table.rows * table.row_bytes)});
+}
 
 Status PerLayerInputs(const TextWeights& weights, std::span<const int> layers, int64_t begin,
                       int64_t end, std::span<const BatchRow> rows, const ConstView& h0,
@@ -23,7 +32,7 @@ Status PerLayerInputs(const TextWeights& weights, std::span<const int> layers, i
   const float context_scale = 1.0f / std::sqrt(static_cast<float>(c.hidden_size));
   const float token_scale = std::sqrt(static_cast<float>(p));
   const float mix = 1.0f / std::sqrt(2.0f);
-  ctx.ops.ForSlots(tokens, [&](int slot, int64_t t) {
+  const auto look_up = [&](int slot, int64_t t) {
     const int64_t id = rows[t].token;
     float* u = table_rows.row(slot);  // [L * P]
     ctx.ops.Row(weights.embed_tokens_per_layer, id >= 0 && id < c.vocab_size_per_layer ? id : 0, u);
@@ -34,7 +43,12 @@ Status PerLayerInputs(const TextWeights& weights, std::span<const int> layers, i
       k.axpy(token_scale, u + layers[i] * p, x, p);
       k.scale(mix, x, p);
     }
-  });
+  };
+  for (int64_t first = 0; first < tokens; first += kPerLayerRowsHeld) {
+    const int64_t count = std::min(kPerLayerRowsHeld, tokens - first);
+    ctx.ops.ForSlots(count, [&](int slot, int64_t t) { look_up(slot, first + t); });
+    if (count == kPerLayerRowsHeld) ReleasePerLayerRows(weights);
+  }
   return OkStatus();
 }
 

@@ -14,6 +14,11 @@
 
 namespace gemma3n {
 
+// Rows of the big table that may stay resident: each makes up to some hundred KiB around it so,
+// and a long prompt would pull much of the table in.
+inline constexpr int64_t kPerLayerRowsHeld = 64;
+void ReleasePerLayerRows(const TextWeights& weights);
+
 // Per-layer inputs of layers[begin, end) (positions in the nested model's list of checkpoint
 // layers). h0: [T, D]; out: [(end - begin) * T, P], layer-major. Ids at or past the per-layer
 // vocabulary use row 0.

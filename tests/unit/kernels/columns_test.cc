@@ -1,10 +1,17 @@
 // A Q4_0 matrix by columns: every value where it belongs, products of few columns for every table.
 #include "kernels/columns.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <string>
 
+#include "base/file.h"
 #include "kernel_test_util.h"
 #include "kernels/reference/reference.h"
 
@@ -58,6 +65,45 @@ TEST(LazyColumns, EveryColumnIsTheStoredOne) {
       }
     }
   }
+}
+
+// Resident bytes of this process that belong to the mapping at `start`.
+int64_t ResidentBytes(const std::byte* start) {
+  std::ifstream maps("/proc/self/smaps");
+  const std::string wanted = fmt::format("{:x}-", reinterpret_cast<uintptr_t>(start));
+  bool here = false;
+  for (std::string line; std::getline(maps, line);) {
+    if (line.find('-') < line.find(' ')) here = line.starts_with(wanted);
+    if (here && line.starts_with("Rss:")) return 1024 * std::stoll(line.substr(4));
+  }
+  return -1;
+}
+
+// A prompt that comes after an answer reads the matrix once more: its pages must not stay.
+TEST(LazyColumns, LetsGoOfTheMappedMatrixOnceTheCopyIsThere) {
+  Random random(3);
+  const Stored s = RandomQ4_0(512, 1024, random);
+  const std::string path =
+      (std::filesystem::temp_directory_path() / fmt::format("g3n_columns_{}", ::getpid())).string();
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(s.bytes.data()), std::ssize(s.bytes));
+  auto file = MappedFile::Open(path);
+  ASSERT_TRUE(file.ok());
+  Matrix w = s.matrix;
+  w.data = file->bytes().data();
+  LazyColumns lazy(w, /*mapped=*/true);
+  const auto read = [&] { return std::equal(s.bytes.begin(), s.bytes.end(), w.data); };
+  EXPECT_TRUE(read());
+  lazy.LetGo();  // nothing to let go for yet
+  EXPECT_GT(ResidentBytes(w.data), 200000);
+  ThreadPool pool(2);
+  lazy.Get(pool);
+  EXPECT_LT(ResidentBytes(w.data), 10000);
+  EXPECT_TRUE(read()) << "the pages come back";
+  EXPECT_GT(ResidentBytes(w.data), 200000);
+  lazy.LetGo();
+  EXPECT_LT(ResidentBytes(w.data), 10000);
+  std::filesystem::remove(path);
 }
 
 class Columns : public EveryTable {};
