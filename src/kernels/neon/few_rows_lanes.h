@@ -35,6 +35,11 @@ struct FewRowsLanes {
     const auto* f = reinterpret_cast<const float*>(p);
     return {vld1q_f32(f), vld1q_f32(f + 4)};
   }
+  static G3N_INLINE void StoreFloats(std::byte* p, F v) {
+    auto* f = reinterpret_cast<float*>(p);
+    vst1q_f32(f, v.low);
+    vst1q_f32(f + 4, v.high);
+  }
   static G3N_INLINE I LoadInts(const std::byte* p) {
     const auto* i = reinterpret_cast<const int32_t*>(p);
     return {vld1q_s32(i), vld1q_s32(i + 4)};
