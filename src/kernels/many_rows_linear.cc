@@ -1,8 +1,8 @@
 #include "kernels/many_rows_linear.h"
 
 #include <algorithm>
-#include <new>
 
+#include "base/rounding.h"
 #include "kernels/many_rows.h"
 
 namespace gemma3n {
@@ -10,9 +10,6 @@ namespace {
 
 constexpr int64_t kRangesPerThread = 4;  // so that a thread that is interrupted delays little
 constexpr int64_t kMinGroups = 2;        // of a range: its first slab is expanded before the rest
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t RoundUp(int64_t n, int64_t multiple) { return CeilDiv(n, multiple) * multiple; }
 
 // Rows of W that a thread takes at a time.
 int64_t RangeRows(int64_t rows, int64_t threads, const ManyRowsKernels& kernels) {
@@ -27,7 +24,7 @@ int64_t RangeRows(int64_t rows, int64_t threads, const ManyRowsKernels& kernels)
 }  // namespace
 
 bool ManyRowsLinear(std::initializer_list<Ops::Product> products, const ManyRowsInput& in,
-                    const Ops& ops, Buffer& scratch) {
+                    const Ops& ops) {
   const ConstView& x = in.x;
   const bool gated = in.up.data != nullptr;
   const ManyRowsKernels* kernels = ops.kernels().many_rows;
@@ -39,14 +36,7 @@ bool ManyRowsLinear(std::initializer_list<Ops::Product> products, const ManyRows
   const int64_t threads = ops.pool().threads(), most = std::min(x.rows, kernels->most_rows);
   const int64_t packed_bytes = RoundUp(kernels->packed_bytes(most, x.cols), 64);
   const int64_t thread_bytes = RoundUp(kernels->scratch_bytes(most), 64);
-  const auto needed = static_cast<size_t>(packed_bytes + threads * thread_bytes);
-  if (scratch.size() < needed) {
-    scratch = Buffer();
-    auto larger = Buffer::Allocate(needed, "scratch memory for products");
-    if (!larger.ok()) throw std::bad_alloc();
-    scratch = std::move(larger).value();
-  }
-  auto* const packed = scratch.as<std::byte>();
+  std::byte* const packed = ops.Scratch(packed_bytes + threads * thread_bytes);
 
   for (int64_t first = 0; first < x.rows; first += most) {
     const int64_t rows = std::min(most, x.rows - first);

@@ -3,7 +3,6 @@
 
 #include <initializer_list>
 
-#include "base/buffer.h"
 #include "kernels/ops.h"
 
 namespace gemma3n {
@@ -16,10 +15,9 @@ struct ManyRowsInput {
   ConstView x, up;
 };
 
-// Multiplies by the table's many_rows kernels, with scratch memory that grows when it is too small.
-// False, and nothing is done, where x has fewer than kManyRows rows or the table has no kernel for
-// a product's type or for `up`.
+// Multiplies by the table's many_rows kernels, in ops.Scratch. False, and nothing is done, where x
+// has fewer than kManyRows rows or the table has no kernel for a product's type or for `up`.
 bool ManyRowsLinear(std::initializer_list<Ops::Product> products, const ManyRowsInput& in,
-                    const Ops& ops, Buffer& scratch);
+                    const Ops& ops);
 
 }  // namespace gemma3n

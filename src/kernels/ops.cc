@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/rounding.h"
 #include "kernels/few_rows.h"
 #include "kernels/many_rows_linear.h"
 
@@ -15,20 +16,18 @@ constexpr int64_t kMinMacs =
     1 << 16;  // waking another thread costs about as much as this many multiply-adds
 constexpr int64_t kRangesPerThread = 8;  // so that a thread that is interrupted delays little
 
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 }  // namespace
 
 void Ops::LinearEach(std::initializer_list<Product> products, const ConstView& x) const {
   if (x.rows <= 0) return;
   if (x.rows <= kFewRows) return LinearFew({products.begin(), products.size()}, x);
-  if (precision_ == Precision::kAuto && ManyRowsLinear(products, {x, {}}, *this, scratch_)) return;
+  if (precision_ == Precision::kAuto && ManyRowsLinear(products, {x, {}}, *this)) return;
   for (const Product& product : products) ExactLinear(product.w, x, product.y);
 }
 
 void Ops::LinearGated(const Matrix& w, const View& gate, const ConstView& up, const View& y) const {
   if (gate.rows > kFewRows && precision_ == Precision::kAuto &&
-      ManyRowsLinear({{w, y}}, {gate, up}, *this, scratch_)) {
+      ManyRowsLinear({{w, y}}, {gate, up}, *this)) {
     return;
   }
   constexpr int64_t kPiece = 4096;  // splits one row over the threads

@@ -49,6 +49,10 @@ class Ops {
   // y[t] = rms(x[t]; w, eps); w null is a factor of 1; y may be x.
   void RmsNorm(const float* w, float eps, const ConstView& x, const View& y) const;
 
+  // Memory that this object keeps for products, at least `bytes`, on a page's boundary; valid until the next call.
+  // Throws std::bad_alloc.
+  std::byte* Scratch(int64_t bytes) const;
+
   // Runs body(t) for every row, spread over the threads. `values`: about how many values a row's body reads or writes;
   // what is quickly done stays on the calling thread.
   template <typename Body>
@@ -77,7 +81,6 @@ class Ops {
   static constexpr int64_t kMinValues = 1 << 14;  // worth waking a thread
 
   void LinearFew(std::span<const Product> products, const ConstView& x) const;
-  std::byte* Scratch(int64_t bytes) const;  // throws std::bad_alloc
   void ExactLinear(const Matrix& w, const ConstView& x, const View& y) const;
 
   const KernelTable& kernels_;

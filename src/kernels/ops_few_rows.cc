@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <new>
 
+#include "base/rounding.h"
 #include "kernels/few_rows.h"
 #include "kernels/ops.h"
 
@@ -13,10 +14,6 @@ constexpr int64_t kRowBlock = 32;            // a range is a multiple of this ma
 constexpr int64_t kRangesPerThread = 16;     // so that no thread waits long for the last range
 constexpr int64_t kMinRangeBytes = 1 << 16;  // of W times rows of x: worth waking another thread
 constexpr int64_t kProducts = 4;             // in one loop
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-int64_t RoundUp64(int64_t n) { return (n + 63) / 64 * 64; }
 
 // Null where W's product is float32.
 const FewRowsKernel* Few(const KernelTable& kernels, Precision precision, const Matrix& w) {
@@ -35,13 +32,14 @@ struct Part {
 };
 
 int64_t PlaneBytes(const Part& part, const ConstView& x) {
-  return part.few == nullptr ? 0 : RoundUp64(part.few->PackedBytes(x.cols)) * x.rows;
+  return part.few == nullptr ? 0 : RoundUp(part.few->PackedBytes(x.cols), 64) * x.rows;
 }
 
 }  // namespace
 
 std::byte* Ops::Scratch(int64_t bytes) const {
   if (static_cast<int64_t>(scratch_.size()) < bytes) {
+    scratch_ = Buffer();
     auto grown = Buffer::Allocate(static_cast<size_t>(bytes), "packed rows");
     if (!grown.ok()) throw std::bad_alloc();
     scratch_ = std::move(grown).value();
@@ -114,7 +112,7 @@ void Ops::LinearRows(const Matrix& w, std::span<const int32_t> rows, const Const
   const FewRowsKernel* few = Few(kernels_, precision_, w);
   PlaneRows planes;
   if (few != nullptr) {
-    const int64_t stride = RoundUp64(few->PackedBytes(x.cols));
+    const int64_t stride = RoundUp(few->PackedBytes(x.cols), 64);
     std::byte* packed = Scratch(stride * x.rows);
     for (int64_t t = 0; t < x.rows; ++t) few->pack(x.row(t), x.cols, packed + t * stride);
     planes = {packed, x.rows, stride};

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/rounding.h"
 #include "kernels/half.h"
 
 namespace gemma3n {
@@ -16,9 +17,6 @@ namespace {
 constexpr int64_t kBlockBytes = 1 << 20;
 constexpr int64_t kBlocksPerThread = 2;    // so that a thread that is interrupted delays little
 constexpr int64_t kMaxInt8Cols = 1 << 17;  // sums of 127 * 127 that surely fit an int32
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t RoundUp(int64_t n, int64_t multiple) { return CeilDiv(n, multiple) * multiple; }
 
 // Uninitialised memory on a cache line's boundary.
 template <typename T>

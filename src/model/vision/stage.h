@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "base/rounding.h"
 #include "base/arena.h"
 #include "kernels/ops.h"
 #include "kernels/packed_linear.h"
@@ -99,8 +100,6 @@ struct RunPlan {
     });
   }
 
-  static int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
-  static int64_t RoundUp(int64_t a, int64_t b) { return CeilDiv(a, b) * b; }
 };
 
 // Zeros before a dimension of n pixels for a convolution of this kernel and stride: TensorFlow's

@@ -16,31 +16,6 @@
 namespace gemma3n {
 namespace {
 
-struct TestMatrix {
-  std::vector<std::byte> bytes;
-  Matrix matrix;
-  std::vector<double> values;  // [rows, cols]
-};
-
-// Blocks lie at any address; extra_cols: the matrix is a column prefix of a wider one.
-TestMatrix RandomMatrix(DType dtype, int64_t rows, int64_t cols, Random& random,
-                        int64_t extra_cols = 0) {
-  TestMatrix m;
-  const int64_t row_bytes = RowBytes(dtype, cols + extra_cols);
-  m.bytes.resize(static_cast<size_t>(rows * row_bytes) + 3);
-  m.values.resize(static_cast<size_t>(rows * cols));
-  std::vector<float> decoded(static_cast<size_t>(cols));
-  std::byte* start = m.bytes.data() + 3;
-  for (int64_t r = 0; r < rows; ++r) {
-    const auto row = RandomRow(dtype, cols + extra_cols, random);
-    std::memcpy(start + r * row_bytes, row.data(), row.size());
-    reference::kTable.dequantize[static_cast<int>(dtype)](row.data(), decoded.data(), cols);
-    for (int64_t c = 0; c < cols; ++c) m.values[r * cols + c] = decoded[c];
-  }
-  m.matrix = {dtype, rows, cols, row_bytes, start};
-  return m;
-}
-
 // x as its planes hold it, in double precision.
 std::vector<double> Rounded(const float* x, int64_t cols) {
   std::vector<double> rounded(static_cast<size_t>(cols));
@@ -307,7 +282,7 @@ TEST(OpsFewRows, AnyThreadCountAndCompanyGivesTheSameBits) {
   const DType dtypes[] = {DType::kQ4_0, DType::kBF16, DType::kQ8_0, DType::kQ6_K, DType::kQ4_0};
   const int64_t rows[] = {700, 64, 333, 1, 40}, cols = 1024;
   std::vector<TestMatrix> m;
-  for (int i = 0; i < 5; ++i) m.push_back(RandomMatrix(dtypes[i], rows[i], cols, random));
+  for (int i = 0; i < 5; ++i) m.push_back(RandomMatrix(dtypes[i], rows[i], cols, random, 0, 3));
   const auto x = random.Normals(kFewRows * cols);
   for (const KernelTable* table : AvailableKernels()) {
     for (int64_t tokens : {1, 3, 8}) {

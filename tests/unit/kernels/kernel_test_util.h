@@ -15,6 +15,7 @@
 #include "kernels/dispatch.h"
 #include "kernels/half.h"
 #include "kernels/quantize.h"
+#include "kernels/reference/reference.h"
 
 namespace gemma3n {
 
@@ -127,6 +128,37 @@ class EveryTable : public testing::TestWithParam<const KernelTable*> {
 
 inline std::string TableName(const testing::TestParamInfo<const KernelTable*>& info) {
   return info.param->name;
+}
+
+struct TestMatrix {
+  std::vector<std::byte> bytes;
+  Matrix matrix;
+  std::vector<double> values;  // [rows, cols]
+};
+
+// extra_cols: the matrix is a column prefix of a wider one. offset: of its first byte from an
+// aligned address; blocks may lie anywhere.
+inline TestMatrix RandomMatrix(DType dtype, int64_t rows, int64_t cols, Random& random,
+                               int64_t extra_cols, int64_t offset) {
+  TestMatrix m;
+  const int64_t row_bytes = RowBytes(dtype, cols + extra_cols);
+  m.bytes.resize(static_cast<size_t>(rows * row_bytes + offset));
+  m.values.resize(static_cast<size_t>(rows * cols));
+  std::byte* start = m.bytes.data() + offset;
+  std::vector<float> decoded(static_cast<size_t>(cols));
+  for (int64_t r = 0; r < rows; ++r) {
+    const auto row = RandomRow(dtype, cols + extra_cols, random);
+    std::memcpy(start + r * row_bytes, row.data(), row.size());
+    reference::kTable.dequantize[static_cast<int>(dtype)](row.data(), decoded.data(), cols);
+    for (int64_t c = 0; c < cols; ++c) m.values[r * cols + c] = decoded[c];
+  }
+  m.matrix = {dtype, rows, cols, row_bytes, start};
+  return m;
+}
+inline TestMatrix RandomMatrix(DType dtype, int64_t rows, int64_t cols, Random& random,
+                               int64_t extra_cols = 0) {
+  return RandomMatrix(dtype, rows, cols, random, extra_cols,
+                      Traits(dtype).block_elements > 1 ? 3 : 0);
 }
 
 }  // namespace gemma3n

@@ -13,32 +13,6 @@
 namespace gemma3n {
 namespace {
 
-struct TestMatrix {
-  std::vector<std::byte> bytes;
-  Matrix matrix;
-  std::vector<double> values;  // [rows, cols]
-};
-
-// row_bytes larger than a row needs: the matrix is a column prefix of a wider one.
-TestMatrix RandomMatrix(DType dtype, int64_t rows, int64_t cols, Random& random,
-                        int64_t extra_cols = 0) {
-  TestMatrix m;
-  const int64_t row_bytes = RowBytes(dtype, cols + extra_cols);
-  m.bytes.resize(static_cast<size_t>(rows * row_bytes) + 3);
-  m.values.resize(static_cast<size_t>(rows * cols));
-  std::byte* start =
-      m.bytes.data() + (Traits(dtype).block_elements > 1 ? 2 : 0);  // blocks may lie anywhere
-  std::vector<float> decoded(static_cast<size_t>(cols));
-  for (int64_t r = 0; r < rows; ++r) {
-    const auto row = RandomRow(dtype, cols + extra_cols, random);
-    std::memcpy(start + r * row_bytes, row.data(), row.size());
-    reference::kTable.dequantize[static_cast<int>(dtype)](row.data(), decoded.data(), cols);
-    for (int64_t c = 0; c < cols; ++c) m.values[r * cols + c] = decoded[c];
-  }
-  m.matrix = {dtype, rows, cols, row_bytes, start};
-  return m;
-}
-
 using Param = std::tuple<const KernelTable*, int>;
 
 class Linear : public testing::TestWithParam<Param> {
