@@ -16,7 +16,8 @@ ALLOWED = {
     'chat': {'tokenizer', 'base'},
     'convert': {'model', 'kernels', 'formats', 'tokenizer', 'tensor', 'base'},
     'runtime': {'model', 'media', 'chat', 'sampling', 'tokenizer', 'kernels', 'formats', 'tensor', 'base'},
-    'cli': {'runtime', 'media', 'convert', 'tokenizer', 'base'},
+    'server': {'formats', 'base'},
+    'cli': {'runtime', 'server', 'media', 'convert', 'tokenizer', 'base'},
 }
 
 root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else '.')

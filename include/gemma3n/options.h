@@ -89,6 +89,7 @@ struct GenerationOptions {
   std::vector<int32_t> stop_tokens;        // besides the model's own end tokens
   bool ignore_end_tokens = false;          // benchmarks: go on after <eos> and <end_of_turn>
   int draft_tokens = 3;                    // most tokens guessed from the text so far and checked in one pass, 0 .. 7; the answer is the same without (0)
+  std::optional<std::string> json_schema;  // the answer is one JSON value that this JSON Schema allows ("{}": any); unset: free text
   int top_logprobs = -1;                   // -1: no logprobs; 0: of the chosen token; n: and of the n most probable
 };
 
