@@ -40,15 +40,17 @@ struct ToolCall {
 };
 
 struct Generation {
-  // A conversation, or a text as it stands, or ids.
+  // A conversation, or a text as it stands, or ids. Special tokens' texts in a conversation are
+  // read as words; in a text they are special tokens, and <bos> comes in front unless it is there.
   std::vector<Message> messages;
   std::optional<std::string> text;
+  std::vector<Part> text_media;  // pictures and clips for the text's placeholders
   std::optional<std::vector<int32_t>> tokens;
 
   GenerationOptions options;
   MediaOptions media;
   ModelSize size;
-  int n = 1;  // answers
+  int n = 1;  // answers; with a seed, answer i has seed + i
   bool prompt_logprobs = false;
   std::vector<Tool> tools;
   ToolChoice tool_choice;
@@ -61,7 +63,7 @@ struct Usage {
 // One answer's end.
 struct AnswerEnd {
   StopReason reason = StopReason::kEndToken;
-  std::string stop_string;          // the one that was found, with kStopString
+  std::string stop_string;           // the one that was found, with kStopString
   std::vector<ToolCall> tool_calls;  // not empty: the answer is calls
   RequestOutcome outcome;            // status OK
 };
@@ -83,20 +85,31 @@ class Sink {
   virtual void OnError(int http_status, const Status& status) = 0;
 };
 
-// Runs Generations: reads media, renders the prompt with its tools, queues n requests, parses tool
-// calls, cancels when the client goes, pauses when it is behind. One for the server; thread-safe.
+// Runs Generations. One for the server; thread-safe. Abstract so that the APIs can be tested
+// without a model.
 class Generator {
  public:
-  // Both must outlive this.
-  Generator(std::shared_ptr<const Engine> engine, Scheduler& scheduler);
+  virtual ~Generator() = default;
 
-  // Returns when the prompt was read and queued (media may take seconds: call it from a worker), or
-  // after OnError. The exchange's OnGone cancels, its OnBehind pauses.
-  void Run(Generation generation, std::shared_ptr<Exchange> exchange, std::shared_ptr<Sink> sink);
-
- private:
-  std::shared_ptr<const Engine> engine_;
-  Scheduler& scheduler_;
+  // Reads media, renders the prompt with its tools, queues n requests, parses tool calls, cancels
+  // when the client goes, pauses when it is behind. Returns when the prompt was read and queued
+  // (media may take seconds: call it from a worker), or after OnError. Takes the exchange's OnGone
+  // and OnBehind.
+  virtual void Run(Generation generation, std::shared_ptr<Exchange> exchange,
+                   std::shared_ptr<Sink> sink) = 0;
 };
+
+struct GeneratorOptions {
+  double timeout_seconds = 0;  // for one answer, waiting included; 0: none
+};
+
+// The engine's. `scheduler` must outlive it.
+std::unique_ptr<Generator> MakeGenerator(std::shared_ptr<const Engine> engine, Scheduler& scheduler,
+                                         const GeneratorOptions& options = {});
+
+// What an HTTP answer's status says about a failure of a Generation: 400 for what the client can
+// mend, 429 for a full queue, 503 for no memory or a server that is going down, 504 for a time
+// limit, 500.
+int HttpStatusOf(const Status& status);
 
 }  // namespace gemma3n::server
