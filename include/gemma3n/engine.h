@@ -51,6 +51,9 @@ class GEMMA3N_API Engine {
   Result<std::vector<int32_t>> Tokenize(std::string_view text, bool add_bos = true,
                                         bool expand_media = false) const;
   std::string Detokenize(std::span<const int32_t> tokens, bool skip_special = true) const;
+  // What one token adds to a text: bytes, which need not be whole characters. "" for special tokens,
+  // unknown ids, and without a tokenizer.
+  std::string TokenBytes(int32_t token) const;
 
   // Renders a conversation with the chat template, reads its media, and tokenizes it, ready for the
   // model's answer. A medium that was read before comes from the cache.

@@ -98,6 +98,10 @@ std::string Engine::Detokenize(std::span<const int32_t> tokens, bool skip_specia
   return impl_->tokenizer.ok() ? impl_->tokenizer->Decode(tokens, skip_special) : std::string();
 }
 
+std::string Engine::TokenBytes(int32_t token) const {
+  return impl_->tokenizer.ok() ? impl_->tokenizer->TokenBytes(token) : std::string();
+}
+
 Result<Prompt> Engine::ChatPrompt(std::span<const Message> messages,
                                   const MediaOptions& options) const {
   return Guard([&]() -> Result<Prompt> {

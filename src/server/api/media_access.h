@@ -13,9 +13,10 @@
 namespace gemma3n::server {
 
 struct MediaAccessOptions {
-  std::vector<std::string> folders;       // files below these may be read; empty: none
-  bool remote = false;                    // http:// and https:// may be fetched ...
-  std::vector<std::string> remote_hosts;  // ... from these hosts ("*.example.org"); empty: any public one
+  std::vector<std::string> folders;  // files below these may be read; empty: none
+  bool remote = false;               // http:// and https:// may be fetched ...
+  std::vector<std::string>
+      remote_hosts;  // ... from these hosts ("*.example.org"); empty: any public one
   int64_t max_bytes = int64_t{64} << 20;  // of one medium
   double remote_seconds = 20;             // for one fetch
 };

@@ -28,6 +28,23 @@ TEST(Json, BoundsNestingButNotBracketsInStrings) {
       ParseJson("\"" + std::string(1000, '[') + "\\\"" + std::string(1000, '{') + "\"", "x").ok());
 }
 
+TEST(Json, KeepsOrderAndBoundsWhatIsBuilt) {
+  EXPECT_EQ(DumpOrderedJson(ParseOrderedJson(R"({"b":1,"a":{"d":[],"c":2}})", "x").value()),
+            R"({"b":1,"a":{"d":[],"c":2}})");
+  const JsonLimits limits{.depth = 3, .values = 7, .keys = 2};
+  EXPECT_TRUE(ParseOrderedJson(R"({"a":[{}],"b":[1,2]})", "x", limits).ok());
+  EXPECT_THAT(ParseOrderedJson("[[[[]]]]", "x", limits).status().message(),
+              HasSubstr("nested 4 deep, expected at most 3"));
+  EXPECT_THAT(ParseOrderedJson("[1,2,3,4,5,6,7]", "x", limits).status().message(),
+              HasSubstr("JSON of 8 values, expected at most 7"));
+  EXPECT_THAT(
+      ParseOrderedJson(R"([{"a":1},{"a":1,"b":{},"c":3}])", "x", {.keys = 2}).status().message(),
+      HasSubstr("a JSON object of 3 keys, expected at most 2"));
+  EXPECT_TRUE(
+      ParseOrderedJson(R"([{"a":1,"b":2},{"a":":,{:::","b":{"c":1}}])", "x", {.keys = 2}).ok());
+  EXPECT_FALSE(ParseOrderedJson("]}]}[{:::", "x").ok());
+}
+
 TEST(Json, DumpReplacesInvalidUtf8) { EXPECT_EQ(DumpJson("a\xff"), "\"a\xEF\xBF\xBD\""); }
 
 }  // namespace
