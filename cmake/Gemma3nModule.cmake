@@ -1,7 +1,8 @@
-# gemma3n_module(<name> [DEPS module...] [LIBS target...] [SUBDIRS dir...])
+# gemma3n_module(<name> [PROGRAM_ONLY] [DEPS module...] [LIBS target...] [SUBDIRS dir...])
 #   One folder of src/ as one static library g3n_<name>. Sources are globbed, so that adding a file needs no edit here.
+#   PROGRAM_ONLY: no part of libgemma3n, which then needs none of its libraries.
 function(gemma3n_module name)
-  cmake_parse_arguments(ARG "" "" "DEPS;LIBS;SUBDIRS" ${ARGN})
+  cmake_parse_arguments(ARG "PROGRAM_ONLY" "" "DEPS;LIBS;SUBDIRS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   foreach(dir ${ARG_SUBDIRS})
     file(GLOB more CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${dir}/*.cc)
@@ -19,6 +20,9 @@ function(gemma3n_module name)
   endforeach()
   target_link_libraries(g3n_${name} PUBLIC ${ARG_LIBS})
   set_property(GLOBAL APPEND PROPERTY GEMMA3N_MODULES g3n_${name})
+  if(NOT ARG_PROGRAM_ONLY)
+    set_property(GLOBAL APPEND PROPERTY GEMMA3N_LIBRARY_MODULES g3n_${name})
+  endif()
 endfunction()
 
 # Warnings and sanitizers for one of our own targets.

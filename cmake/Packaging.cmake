@@ -2,7 +2,7 @@
 # pkg-config need to find it in an install tree.
 include(CMakePackageConfigHelpers)
 
-get_property(modules GLOBAL PROPERTY GEMMA3N_MODULES)
+get_property(modules GLOBAL PROPERTY GEMMA3N_LIBRARY_MODULES)
 set(objects)
 foreach(module ${modules})
   list(APPEND objects $<TARGET_OBJECTS:${module}>)

@@ -16,7 +16,7 @@ ALLOWED = {
     'chat': {'tokenizer', 'base'},
     'convert': {'model', 'kernels', 'formats', 'tokenizer', 'tensor', 'base'},
     'runtime': {'model', 'media', 'chat', 'sampling', 'tokenizer', 'kernels', 'formats', 'tensor', 'base'},
-    'server': {'formats', 'base'},
+    'server': {'runtime', 'media', 'formats', 'base'},
     'cli': {'runtime', 'server', 'media', 'convert', 'tokenizer', 'base'},
 }
 

@@ -28,6 +28,7 @@ build=(
   libwebp-dev          # WebP pictures
   libgif-dev           # GIF pictures
   libstb-dev           # BMP pictures (a header)
+  libcurl4-openssl-dev # media that requests to the server name by URL
 )
 test=(
   libgtest-dev         # unit tests
