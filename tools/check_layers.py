@@ -13,10 +13,11 @@ ALLOWED = {
     'media': {'base'},
     'model': {'kernels', 'formats', 'tensor', 'base'},
     'sampling': {'base'},
-    'chat': {'tokenizer', 'base'},
+    'chat': {'tokenizer', 'formats', 'base'},
+    'constraint': {'formats', 'base'},
     'convert': {'model', 'kernels', 'formats', 'tokenizer', 'tensor', 'base'},
-    'runtime': {'model', 'media', 'chat', 'sampling', 'tokenizer', 'kernels', 'formats', 'tensor', 'base'},
-    'server': {'runtime', 'media', 'formats', 'base'},
+    'runtime': {'model', 'media', 'chat', 'sampling', 'constraint', 'tokenizer', 'kernels', 'formats', 'tensor', 'base'},
+    'server': {'runtime', 'chat', 'media', 'formats', 'base'},
     'cli': {'runtime', 'server', 'media', 'convert', 'tokenizer', 'base'},
 }
 
