@@ -92,10 +92,6 @@ std::string DumpOrderedJson(const nlohmann::ordered_json& document, int indent) 
   return document.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
-std::string DumpOrderedJson(const nlohmann::ordered_json& document, int indent) {
-  return document.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-}
-
 double ShortestDecimal(float value) {
   return std::strtod(fmt::format("{}", value).c_str(), nullptr);
 }

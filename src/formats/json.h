@@ -29,7 +29,6 @@ Result<nlohmann::ordered_json> ParseOrderedJson(std::string_view text, const std
 // throw).
 std::string DumpJson(const nlohmann::json& document, int indent = -1);
 std::string DumpOrderedJson(const nlohmann::ordered_json& document, int indent = -1);
-std::string DumpOrderedJson(const nlohmann::ordered_json& document, int indent = -1);
 
 // A float as the shortest decimal that gives it back: 0.95, not 0.949999988079071.
 double ShortestDecimal(float value);
