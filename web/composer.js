@@ -19,6 +19,10 @@ export class Composer {
       event.preventDefault();
       this.add([...event.clipboardData.files]);
     });
+    const narrow = matchMedia('(max-width: 520px)');
+    const hint = () => { this.prompt.placeholder = narrow.matches ? 'Ask, or attach a picture, sound …' : 'Ask anything, or drop a picture, sound or video'; };
+    narrow.addEventListener('change', hint);
+    hint();
     this.setUpDrop();
     this.setUpRecorder();
     this.draw();
