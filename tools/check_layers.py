@@ -17,7 +17,7 @@ ALLOWED = {
     'constraint': {'formats', 'base'},
     'convert': {'model', 'kernels', 'formats', 'tokenizer', 'tensor', 'base'},
     'runtime': {'model', 'media', 'chat', 'sampling', 'constraint', 'tokenizer', 'kernels', 'formats', 'tensor', 'base'},
-    'server': {'runtime', 'chat', 'media', 'formats', 'base'},
+    'server': {'runtime', 'chat', 'tokenizer', 'media', 'formats', 'base'},
     'cli': {'runtime', 'server', 'media', 'convert', 'tokenizer', 'base'},
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "chat/tools.h"
 #include "gemma3n/content.h"
 #include "gemma3n/options.h"
 #include "gemma3n/scheduler.h"
@@ -21,11 +22,8 @@ class Engine;
 
 namespace gemma3n::server {
 
-// A function that the model may call.
-struct Tool {
-  std::string name, description;
-  std::string parameters;  // JSON Schema of the arguments; empty: none
-};
+// A function that the model may call: name, description, parameters (JSON Schema; empty: none).
+using Tool = FunctionSpec;
 
 struct ToolChoice {
   enum class Kind { kAuto, kNone, kRequired, kNamed };

@@ -1,0 +1,57 @@
+// /v1/chat/completions.
+#include <memory>
+#include <utility>
+
+#include "server/api/openai.h"
+#include "server/api/openai_chat_sinks.h"
+#include "server/api/openai_content.h"
+#include "server/api/openai_error.h"
+#include "server/api/openai_options.h"
+#include "server/api/openai_tools.h"
+
+namespace gemma3n::server {
+namespace {
+
+constexpr int64_t kMostTokens = int64_t{1} << 40;
+
+void ReadChat(const ApiContext& context, const Fields& fields, Generation* generation,
+              OpenAiReply* reply) {
+  GenerationOptions& options = generation->options;
+  fields.Integer("max_tokens", 1, kMostTokens, &options.max_tokens);
+  fields.Integer("max_completion_tokens", 1, kMostTokens, &options.max_tokens);
+  ReadSampling(fields, generation);
+  ReadReply(fields, reply);
+  fields.Bool("logprobs", &reply->logprobs);
+  fields.Integer("top_logprobs", 0, 20, &reply->top_logprobs);
+  if (fields.Has("top_logprobs") && !reply->logprobs) {
+    fields.Unexpected("top_logprobs", "logprobs to be true beside it");
+  }
+  AskLogprobs(*reply, &options);
+  ReadResponseFormat(fields.Object("response_format"), /*flat=*/false, &options);
+  ReadOpenAiTools(fields, /*flat=*/false, generation);
+  if (fields.Has("functions")) fields.Unexpected("functions", "\"tools\" in its place");
+  generation->messages = ReadOpenAiMessages(fields, *context.media);
+}
+
+}  // namespace
+
+void HandleChatCompletion(const ApiContext& context, std::shared_ptr<Exchange> exchange) {
+  const Result<Json> body = ParseBody(exchange->request().body);
+  if (!body.ok()) return RespondOpenAiError(*exchange, 400, body.status().message());
+  std::optional<RequestError> error;
+  const Fields fields(*body, "", &error);
+  Generation generation;
+  OpenAiReply reply;
+  if (!ReadModel(context, fields, *exchange, &generation, &reply)) return;
+  ReadChat(context, fields, &generation, &reply);
+  if (error) return RespondOpenAiError(*exchange, *error);
+  std::shared_ptr<Sink> sink;
+  if (reply.stream) {
+    sink = std::make_shared<ChatStreamSink>(context, exchange, reply, generation.n);
+  } else {
+    sink = std::make_shared<ChatSink>(context, exchange, reply, generation.n);
+  }
+  context.generator->Run(std::move(generation), std::move(exchange), std::move(sink));
+}
+
+}  // namespace gemma3n::server

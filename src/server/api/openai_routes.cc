@@ -1,0 +1,21 @@
+#include <memory>
+#include <utility>
+
+#include "server/api/openai.h"
+
+namespace gemma3n::server {
+
+void AddOpenAiRoutes(Router& router, ApiContext context) {
+  const auto shared = std::make_shared<const ApiContext>(std::move(context));
+  const auto add = [&](const char* method, const char* path, auto handle) {
+    router.Add(method, path, ErrorStyle::kOpenAi,
+               [shared, handle](std::shared_ptr<Exchange> exchange) {
+                 handle(*shared, std::move(exchange));
+               });
+  };
+  add("POST", "/v1/chat/completions", HandleChatCompletion);
+  add("GET", "/v1/models", HandleModels);
+  add("GET", "/v1/models/*", HandleModel);
+}
+
+}  // namespace gemma3n::server
