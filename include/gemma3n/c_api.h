@@ -100,6 +100,7 @@ typedef struct gemma3n_engine_options {
   int media_precision;       /* a gemma3n_precision */
   int64_t media_cache_bytes; /* soft tokens kept for media that come again */
   int precision;             /* of the text model: GEMMA3N_PRECISION_AUTO or _FLOAT32 (exact) */
+  int huge_pages;            /* 1: move weights to huge pages while decoding (faster); 0: leave them mapped */
 } gemma3n_engine_options;
 
 typedef struct gemma3n_engine_info {

@@ -100,6 +100,9 @@ void AddModelOptions(CLI::App& app, ModelOptions& options) {
          "!--no-prefill-skip", options.engine.prefill_skip,
          "Compute layers whose output no one reads, too; same result, slower (for comparison)")
       ->group(group);
+  app.add_flag("!--no-huge-pages", options.engine.huge_pages,
+               "Decode from the mapped file alone: slower, but its memory stays the system's to take")
+      ->group(group);
   app.add_option("--precision", options.engine.precision,
                  "How the text model multiplies: f32 is exact; auto (default) is faster, and as near "
                  "as the stored weights deserve")

@@ -28,6 +28,7 @@ gemma3n_engine_options EngineDefaults() {
   c.size = sizeof(c);
   c.threads = options.threads;
   c.prefill_chunk = options.prefill_chunk;
+  c.huge_pages = options.huge_pages ? 1 : 0;
   c.prefill_skip = options.prefill_skip ? 1 : 0;
   c.precision = static_cast<int>(options.precision);
   c.media_precision = static_cast<int>(options.media_precision);
@@ -53,6 +54,7 @@ Result<EngineOptions> ToEngineOptions(const gemma3n_engine_options* given) {
   if (c.mmproj != nullptr) options.mmproj = c.mmproj;
   options.threads = c.threads;
   options.prefill_chunk = c.prefill_chunk;
+  options.huge_pages = c.huge_pages != 0;
   options.prefill_skip = c.prefill_skip != 0;
   options.precision = static_cast<Precision>(c.precision);
   options.media_precision = static_cast<MediaPrecision>(c.media_precision);

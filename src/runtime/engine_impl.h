@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/huge_pages.h"
 #include "base/thread_pool.h"
 #include "chat/chat_template.h"
 #include "gemma3n/engine.h"
@@ -54,6 +55,12 @@ struct EngineImpl {
 
   std::optional<MediaEncoder> media;  // has its own locks
 
+  // What a forward leaves to do, with compute held. decoded: it was of few rows, as a step is.
+  void AfterForward(int64_t rows, bool decoded) {
+    CountPerLayerRows(rows);
+    if (!decoded || huge_pages.idle() || ++decoded_steps < kStepsBeforeMoving) return;
+    huge_pages.Move(kMovedPerStep, *pool);
+  }
   // Rows of the per-layer table that were looked up, a few at a time, since its pages were last let
   // go; guarded by compute.
   int64_t per_layer_rows = 0;
@@ -63,6 +70,13 @@ struct EngineImpl {
     ReleasePerLayerRows(weights);
     per_layer_rows = 0;
   }
+
+  // Weights move to huge pages while an answer is being made: at load the first token would wait
+  // for it, and who asks for a word or two does not need it. Guarded by compute.
+  static constexpr int64_t kStepsBeforeMoving = 4;
+  static constexpr size_t kMovedPerStep = size_t{64} << 20;  // some 12 ms
+  HugePageMover huge_pages;
+  int64_t decoded_steps = 0;
 
   // Where the picture and the sound tower are.
   const Checkpoint& towers() const { return mmproj ? *mmproj : checkpoint; }

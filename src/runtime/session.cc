@@ -45,6 +45,10 @@ Result<std::unique_ptr<Session::Impl>> Session::Impl::Create(
                                        CacheType(options.kv_type, engine->options.precision)));
   NestedModel nested{sliced.text, KeptLayers(engine->config().text.num_layers, options.size)};
   Decoder decoder(engine->weights, engine->hard, std::move(nested), engine->options.prefill_skip);
+  if (engine->options.huge_pages && engine->weights.mapped) {
+    const std::lock_guard lock(engine->compute);
+    engine->huge_pages.Want(decoder.DecodedWeights());
+  }
   return std::make_unique<Impl>(std::move(engine), std::move(decoder), std::move(cache));
 }
 
@@ -82,7 +86,8 @@ Status Session::Impl::Run(Rows prompt, Want want, const OnLogits& on_logits) {
     tokens.push_back(row.token);
     identities.push_back(row.identity);
   }
-  engine->CountPerLayerRows(static_cast<int64_t>(prompt.size()));
+  engine->AfterForward(static_cast<int64_t>(prompt.size()),
+                       want != Want::kNone && prompt.size() <= 1 + kMostDrafts);
 
   const int64_t vocab = decoder.config().vocab_size;
   const int64_t first =

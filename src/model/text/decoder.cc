@@ -69,6 +69,32 @@ Decoder::Decoder(const TextWeights& weights, std::span<const HardEmbeddings> har
   rope_sliding_ = RopeFrequencies(c.rope_theta_sliding, c.head_dim);
 }
 
+std::vector<std::span<const std::byte>> Decoder::DecodedWeights() const {
+  std::vector<std::span<const std::byte>> parts;
+  const auto add = [&](const Matrix& m) {
+    if (!m.empty()) parts.emplace_back(m.data, static_cast<size_t>(m.rows * m.row_bytes));
+  };
+  add(weights_.lm_head);
+  add(weights_.per_layer_model_projection);
+  for (const Matrix& m : weights_.altup_projections) add(m);
+  for (const Matrix& m : weights_.altup_unembed_projections) add(m);
+  for (const DecoderLayer& layer : layers_) {
+    const LayerWeights& w = *layer.weights;
+    for (const Matrix* m : {&w.attention.q, &w.attention.o, &w.laurel.left, &w.laurel.right,
+                            &w.per_layer_input.gate, &w.per_layer_input.projection}) {
+      add(*m);
+    }
+    if (layer.owns_kv) add(w.attention.k);
+    if (layer.owns_kv) add(w.attention.v);
+    add(w.mlp.gate.RowSlice(0, layer.mlp_width));
+    add(w.mlp.up.RowSlice(0, layer.mlp_width));
+    // A nested width is a prefix of every row: much of what lies between would be moved for
+    // nothing.
+    if (w.mlp.down_columns == nullptr && layer.mlp_width == w.mlp.down.cols) add(w.mlp.down);
+  }
+  return parts;
+}
+
 Status Decoder::CheckRows(std::span<const BatchRow> rows, std::span<KvCache* const> caches,
                           Arena& arena) const {
   const auto next = arena.Array<int64_t>(static_cast<int64_t>(caches.size()));
@@ -163,8 +189,7 @@ Status Decoder::ComputeLogits(const ConstView& hidden, const View& logits, const
   return Logits(weights_.lm_head, hidden, logits, StageContext{model_.config, ops, arena, probe});
 }
 
-size_t Decoder::ArenaBytes(const TextConfig& c, int64_t max_rows, int64_t context,
-                           const Ops& ops) {
+size_t Decoder::ArenaBytes(const TextConfig& c, int64_t max_rows, int64_t context, const Ops& ops) {
   const int64_t widest = *std::max_element(c.intermediate_size.begin(), c.intermediate_size.end());
   const int64_t per_row = (2 * c.altup_num_inputs + 8) * c.hidden_size +
                           c.num_layers * c.per_layer_dim + 3 * widest + 2 * c.q_dim() +

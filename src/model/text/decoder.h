@@ -43,6 +43,10 @@ class Decoder {
   Status ComputeLogits(const ConstView& hidden, const View& logits, const Ops& ops, Arena& arena,
                        const Probe& probe = {}) const;
 
+  // The stored bytes that every decoded token reads from end to end; in layers whose down lies by
+  // columns (LazyColumns), without down.
+  std::vector<std::span<const std::byte>> DecodedWeights() const;
+
   // Arena bytes that a forward of at most max_rows rows takes, keys up to `context`.
   static size_t ArenaBytes(const TextConfig& config, int64_t max_rows, int64_t context,
                            const Ops& ops);

@@ -1,0 +1,125 @@
+#include "base/huge_pages.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "base/thread_pool.h"
+
+namespace gemma3n {
+namespace {
+
+// The number after `name` in a file of lines.
+std::optional<int64_t> Field(const char* path, std::string_view name) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path, "re"), std::fclose);
+  if (file == nullptr) return std::nullopt;
+  char line[256];
+  while (std::fgets(line, sizeof(line), file.get()) != nullptr) {
+    long long value = 0;
+    if (std::string_view(line).starts_with(name) &&
+        std::sscanf(line + name.size(), "%lld", &value) == 1) {
+      return value;
+    }
+  }
+  return std::nullopt;
+}
+
+constexpr size_t kRun = 8;  // pages copied before their originals go: both are resident meanwhile
+
+size_t RoundUp(size_t value) { return (value + kHugePage - 1) / kHugePage * kHugePage; }
+
+}  // namespace
+
+void WishHugePages([[maybe_unused]] void* data, [[maybe_unused]] size_t bytes) {
+#ifdef MADV_HUGEPAGE
+  if (bytes >= kHugePage) ::madvise(data, bytes, MADV_HUGEPAGE);
+#endif
+}
+
+size_t MoveToHugePages(std::span<const std::byte> part, ThreadPool& pool) {
+#if defined(MADV_HUGEPAGE) && defined(MREMAP_FIXED)
+  const auto begin = RoundUp(reinterpret_cast<uintptr_t>(part.data()));
+  const auto end = (reinterpret_cast<uintptr_t>(part.data()) + part.size()) / kHugePage * kHugePage;
+  if (begin >= end) return 0;
+  const size_t bytes = end - begin;
+  // Aligned within a larger reservation, so that whole page tables move.
+  void* reserved = ::mmap(nullptr, bytes + kHugePage, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (reserved == MAP_FAILED) return 0;
+  const auto first = reinterpret_cast<uintptr_t>(reserved);
+  const auto copy = RoundUp(first);
+  if (copy > first) ::munmap(reserved, copy - first);
+  if (first + kHugePage > copy)
+    ::munmap(reinterpret_cast<void*>(copy + bytes), first + kHugePage - copy);
+  auto* to = reinterpret_cast<std::byte*>(copy);
+  const auto* from = reinterpret_cast<const std::byte*>(begin);
+  bool moved = ::madvise(to, bytes, MADV_HUGEPAGE) == 0;
+  if (moved) {
+    pool.ParallelFor(static_cast<int64_t>(bytes / kHugePage), 1, [&](int64_t a, int64_t b) {
+      std::memcpy(to + a * kHugePage, from + a * kHugePage, static_cast<size_t>(b - a) * kHugePage);
+    });
+    moved = ::mprotect(to, bytes, PROT_READ) == 0 &&
+            ::mremap(to, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED,
+                     reinterpret_cast<void*>(begin)) != MAP_FAILED;
+  }
+  if (!moved) ::munmap(to, bytes);
+  return moved ? bytes : 0;
+#else
+  return 0;
+#endif
+}
+
+int64_t AvailableMemory() {
+  const int64_t machine = 1024 * Field("/proc/meminfo", "MemAvailable:").value_or(0);
+  const auto limit = Field("/sys/fs/cgroup/memory.max", "");
+  const auto used = Field("/sys/fs/cgroup/memory.current", "");
+  if (!limit || !used) return machine;  // no group, or one without a limit ("max")
+  const int64_t files = Field("/sys/fs/cgroup/memory.stat", "file ").value_or(0);
+  return std::min(machine, *limit - *used + files);
+}
+
+void HugePageMover::Want(std::vector<std::span<const std::byte>> parts) {
+  std::sort(parts.begin(), parts.end(),
+            [](const auto& a, const auto& b) { return a.data() < b.data(); });
+  for (size_t i = 0; i < parts.size();) {
+    const auto begin = reinterpret_cast<uintptr_t>(parts[i].data());
+    uintptr_t end = begin;
+    // The padding between a file's tensors. Nothing that is let go later fits in: that goes by
+    // pages.
+    constexpr uintptr_t kSeam = 256;
+    for (; i < parts.size(); ++i) {
+      const auto next = reinterpret_cast<uintptr_t>(parts[i].data());
+      if (next > end + kSeam) break;
+      end = std::max(end, next + parts[i].size());
+    }
+    for (uintptr_t page = (begin + kHugePage - 1) / kHugePage; page < end / kHugePage; ++page) {
+      if (known_.insert(page).second) queue_.push_back(page);
+    }
+  }
+}
+
+void HugePageMover::Move(size_t bytes, ThreadPool& pool) {
+  const size_t left = (queue_.size() - next_) * kHugePage;
+  if (left == 0) return;
+  bool possible = AvailableMemory() / 2 > static_cast<int64_t>(left);
+  for (size_t pages = bytes / kHugePage; possible && pages > 0 && !idle();) {
+    size_t run = 1;
+    while (run < std::min(pages, kRun) && next_ + run < queue_.size() &&
+           queue_[next_ + run] == queue_[next_] + run) {
+      ++run;
+    }
+    const auto* data = reinterpret_cast<const std::byte*>(queue_[next_] * kHugePage);
+    possible = MoveToHugePages({data, run * kHugePage}, pool) > 0;
+    if (possible) moved_ += run * kHugePage;
+    next_ += run;
+    pages -= run;
+  }
+  if (!possible) next_ = queue_.size();
+}
+
+}  // namespace gemma3n

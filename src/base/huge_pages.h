@@ -1,0 +1,49 @@
+// Huge pages for what is read from end to end again and again: a processor that looks an address up
+// for every 4 KiB of a stream reads it a fifth slower (bench/SPEED.md).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <unordered_set>
+#include <vector>
+
+namespace gemma3n {
+
+class ThreadPool;
+
+inline constexpr size_t kHugePage = size_t{2} << 20;
+
+// Asks for huge pages where memory is written for the first time; a wish.
+void WishHugePages(void* data, size_t bytes);
+
+// Puts copies in huge pages in the place of a mapped file's pages, at the same addresses: whoever
+// points there reads the same bytes. Only whole huge pages within `part` are replaced. No other
+// thread may read `part` meanwhile, and nobody may let go of its pages afterwards (they would not
+// come back from the file). Returns the bytes replaced: 0 where the system has no huge pages or no
+// memory to give.
+size_t MoveToHugePages(std::span<const std::byte> part, ThreadPool& pool);
+
+// Memory that could be taken without pushing out what others use, of the machine and of this
+// process's control group; 0 where the system does not say.
+int64_t AvailableMemory();
+
+// Moves parts of mapped files to huge pages little by little, so that nobody waits for it. One
+// thread at a time.
+class HugePageMover {
+ public:
+  // Queues what is not there already. Parts that follow each other are taken together.
+  void Want(std::vector<std::span<const std::byte>> parts);
+  bool idle() const { return next_ == queue_.size(); }
+  // Moves up to `bytes` of the queue. Forgets all of it where memory is short or the system has no
+  // huge pages.
+  void Move(size_t bytes, ThreadPool& pool);
+  size_t moved_bytes() const { return moved_; }
+
+ private:
+  std::unordered_set<uintptr_t> known_;  // huge pages by their number
+  std::vector<uintptr_t> queue_;
+  size_t next_ = 0, moved_ = 0;
+};
+
+}  // namespace gemma3n
