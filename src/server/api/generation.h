@@ -41,6 +41,7 @@ struct Generation {
   // A conversation, or a text as it stands, or ids. Special tokens' texts in a conversation are
   // read as words; in a text they are special tokens, and <bos> comes in front unless it is there.
   std::vector<Message> messages;
+  std::string answer_start;  // of a conversation: words that the answer goes on after
   std::optional<std::string> text;
   std::vector<Part> text_media;  // pictures and clips for the text's placeholders
   std::optional<std::vector<int32_t>> tokens;
@@ -95,6 +96,9 @@ class Generator {
   // and OnBehind.
   virtual void Run(Generation generation, std::shared_ptr<Exchange> exchange,
                    std::shared_ptr<Sink> sink) = 0;
+
+  // The prompt alone, as Run would read it. Errors: as Engine::ChatPrompt's and TextPrompt's.
+  virtual Result<Prompt> ReadPrompt(Generation generation) = 0;
 };
 
 struct GeneratorOptions {

@@ -70,22 +70,36 @@ class EngineGenerator : public Generator {
     const std::string client = exchange->request().client;
     exchange.reset();  // the sink has it
     generation.media.on_progress = [&run](int64_t) { return !run->gone(); };
-    Result<Prompt> prompt = ReadPrompt(generation);
+    Result<Prompt> prompt = Read(generation);
     generation.media.on_progress = {};
     if (!prompt.ok()) return run->Refuse(HttpStatusOf(prompt.status()), prompt.status());
     run->Start(std::move(generation), std::move(prompt).value(), client);
   }
 
+  Result<Prompt> ReadPrompt(Generation generation) override { return Read(generation); }
+
  private:
-  Result<Prompt> ReadPrompt(Generation& g) const {
+  Result<Prompt> Read(Generation& g) const {
     if (g.tokens) return Prompt(*g.tokens);
     if (!g.text) {
       G3N_RETURN_IF_ERROR(ApplyToolChoice(&g));
-      return engine_->ChatPrompt(Orderly(specials_, std::move(g.messages)), g.media);
+      auto prompt = engine_->ChatPrompt(Orderly(specials_, std::move(g.messages)), g.media);
+      if (g.answer_start.empty() || !prompt.ok()) return prompt;
+      return Continued(*std::move(prompt), specials_.Escape(g.answer_start));
     }
     G3N_ASSIGN_OR_RETURN(const std::vector<int32_t> bos, engine_->Tokenize("", /*add_bos=*/true));
     const bool add_bos = !g.text->starts_with(engine_->Detokenize(bos, /*skip_special=*/false));
     return engine_->TextPrompt(*g.text, g.text_media, add_bos, g.media);
+  }
+
+  // Tokenized as a whole: a newline merges with what comes after it.
+  Result<Prompt> Continued(Prompt prompt, std::string_view words) const {
+    prompt.text += words;
+    G3N_ASSIGN_OR_RETURN(std::vector<int32_t> ids,
+                         engine_->Tokenize(prompt.text, /*add_bos=*/false, /*expand_media=*/true));
+    if (ids.front() != prompt.tokens.front()) ids.insert(ids.begin(), prompt.tokens.front());
+    prompt.tokens = std::move(ids);
+    return prompt;
   }
 
   std::shared_ptr<const Engine> engine_;

@@ -68,8 +68,13 @@ class FakeGenerator : public Generator {
     sink = std::move(s);
     ++runs;
   }
+  Result<Prompt> ReadPrompt(Generation g) override {
+    generation = std::move(g);
+    return prompt;
+  }
 
   Generation generation;
+  Prompt prompt{{2, 3, 4}};  // what ReadPrompt gives
   std::shared_ptr<Sink> sink;
   int runs = 0;
 };
