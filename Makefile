@@ -9,13 +9,16 @@ GEMMA3N = build/release/bin/gemma3n
 export MODEL PROMPT
 
 .DEFAULT_GOAL := build
-.PHONY: help build test test-all test-arm run bench fuzz asan tsan clang format install deps deps-dev clean
+.PHONY: help build test test-all test-arm run bench fuzz asan tsan clang format install deps deps-clients deps-dev clean
 
 help:            ## this list
 	@sed -nE 's/^([a-z][a-z -]*):[^#=]*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 deps:
 	@tools/install_deps.sh test
+
+deps-clients:
+	@tools/install_deps.sh clients
 
 deps-dev:
 	@tools/install_deps.sh dev
@@ -29,11 +32,11 @@ endef
 build: deps      ## the program, in build/release/bin/gemma3n
 	$(call configure_and_build,release)
 
-test: build      ## the fast tests, and the kernels' for 64-bit ARM under emulation
+test: build deps-clients  ## the fast tests, and the kernels' for 64-bit ARM under emulation
 	@ctest --preset release --label-exclude slow
 	@tools/test_arm.sh kernels
 
-test-all: build  ## every test, the slow ones too
+test-all: build deps-clients  ## every test, the slow ones too
 	@ctest --preset release
 
 test-arm:        ## unit and golden tests for 64-bit ARM, under emulation

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what building and testing need on Debian 12 (and its kin), and nothing that is there already:
-#   tools/install_deps.sh [build|test|dev|cross]
-# build: compile; test: and run the tests (default); dev: and the tools; cross: build and test for 64-bit ARM, whose
-# libraries are unpacked under build/ and not installed.
+#   tools/install_deps.sh [build|test|clients|dev|cross]
+# build: compile; test: and run the tests (default); clients: and those of the server with the clients of others, which
+# pip installs into build/test-venv; dev: and the tools; cross: build and test for 64-bit ARM, whose libraries are
+# unpacked under build/ and not installed.
 # Asks the network only when something is missing. docs/DEPENDENCIES.md says more about each library.
 set -euo pipefail
 
@@ -35,6 +36,9 @@ test=(
   libgmock-dev         # their matchers
   python3              # end-to-end tests of the program, layer check (standard library only)
 )
+clients=(
+  python3-venv         # the clients' own folder
+)
 dev=(
   clang                # second compiler, sanitizers, libFuzzer
   clang-format         # make format
@@ -50,9 +54,10 @@ cross=(
 case "${1:-test}" in
   build) wanted=("${build[@]}") ;;
   test) wanted=("${build[@]}" "${test[@]}") ;;
+  clients) wanted=("${build[@]}" "${test[@]}" "${clients[@]}") ;;
   dev) wanted=("${build[@]}" "${test[@]}" "${dev[@]}") ;;
   cross) wanted=("${build[@]}" "${test[@]}" "${cross[@]}") ;;
-  *) echo "usage: tools/install_deps.sh [build|test|dev|cross]" >&2; exit 2 ;;
+  *) echo "usage: tools/install_deps.sh [build|test|clients|dev|cross]" >&2; exit 2 ;;
 esac
 
 root=()
@@ -80,8 +85,24 @@ unpack_sysroot() {
   mv "$tree.part" "$tree"
 }
 
+# The clients of tests/server/requirements.txt. Anew when that file changes.
+make_test_venv() {
+  local top venv list
+  top=$(cd "$(dirname "$0")/.." && pwd)
+  venv=$top/build/test-venv list=$top/tests/server/requirements.txt
+  cmp -s "$list" "$venv/installed.txt" && return
+  echo "installing into $venv what $list names" >&2
+  rm -f "$venv/installed.txt"
+  if ! python3 -m venv "$venv" || ! "$venv/bin/pip" install -q --disable-pip-version-check -r "$list"; then
+    echo "install_deps: the server's test clients are not installed: pip could not fetch them (is there a network?)" >&2
+    exit 1
+  fi
+  cp "$list" "$venv/installed.txt"
+}
+
 if ! command -v dpkg-query >/dev/null; then
   echo "install_deps: not a Debian system; install the counterparts of: ${wanted[*]}" >&2
+  if [[ ${1:-} == clients ]]; then make_test_venv; fi
   exit 0  # they may be there under other names: the build will say
 fi
 
@@ -97,3 +118,4 @@ if [[ ${#missing[@]} -gt 0 ]]; then
   "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
 fi
 if [[ ${1:-} == cross ]]; then unpack_sysroot; fi
+if [[ ${1:-} == clients ]]; then make_test_venv; fi
