@@ -29,6 +29,7 @@ build=(
   libwebp-dev          # WebP pictures
   libgif-dev           # GIF pictures
   libstb-dev           # BMP pictures (a header)
+  libboost-dev         # HTTP server: Beast and Asio (headers only)
   libcurl4-openssl-dev # media that requests to the server name by URL
 )
 test=(

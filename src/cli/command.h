@@ -26,5 +26,6 @@ Command MakeBenchCommand(CLI::App& root);
 Command MakeQuantizeCommand(CLI::App& root);
 Command MakeInspectCommand(CLI::App& root);
 Command MakeSliceCommand(CLI::App& root);
+Command MakeServeCommand(CLI::App& root);
 
 }  // namespace gemma3n::cli

@@ -21,6 +21,7 @@ constexpr const char* kExamples =
     "Examples:\n"
     "  gemma3n run --model gemma-3n-E2B-it --prompt \"Why is the sky blue?\"\n"
     "  gemma3n chat --model gemma-3n-E4B-it-Q4_0.gguf\n"
+    "  gemma3n serve --model gemma-3n-E4B-it-Q4_0.gguf\n"
     "  gemma3n quantize --model gemma-3n-E4B-it --type Q4_0 --output e4b-q4_0.gguf\n"
     "A model is a directory as on the Hugging Face hub (config.json, *.safetensors, tokenizer.json "
     "or\n"
@@ -66,7 +67,8 @@ int Main(int argc, char** argv) {
                               MakeTranscribeCommand(app), MakeLogitsCommand(app),
                               MakePerplexityCommand(app), MakeTokenizeCommand(app),
                               MakeBenchCommand(app),      MakeQuantizeCommand(app),
-                              MakeInspectCommand(app),    MakeSliceCommand(app)};
+                              MakeInspectCommand(app),    MakeSliceCommand(app),
+                              MakeServeCommand(app)};
   const auto chosen = [&]() -> const Command* {
     for (const Command& command : commands) {
       if (command.app->parsed()) return &command;

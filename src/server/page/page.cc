@@ -45,7 +45,8 @@ void AddPageRoutes(Router& router, const PageConfig& config) {
   for (const PageFile& file : PageFiles()) {
     const std::string path = file.name == "index.html" ? "/" : "/page/" + std::string(file.name);
     router.Add("GET", path, ErrorStyle::kOpenAi,
-               [&file](std::shared_ptr<Exchange> exchange) { Serve(*exchange, file); });
+               [&file](std::shared_ptr<Exchange> exchange) { Serve(*exchange, file); },
+               {.open = true, .quick = true});
   }
   const nlohmann::json json = {{"model", config.model},
                                {"context", config.context},
@@ -58,7 +59,8 @@ void AddPageRoutes(Router& router, const PageConfig& config) {
                exchange->Respond(
                    200, "application/json", text,
                    {{"Cache-Control", "no-store"}, {"X-Content-Type-Options", "nosniff"}});
-             });
+             },
+             {.open = true, .quick = true});
 }
 
 }  // namespace gemma3n::server
