@@ -5,11 +5,12 @@ PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 20
 PEER_PYTHON ?= python3
 BENCH ?= --quick
+LOAD ?= --connections 16 --prompt-tokens 512 --max-tokens 128 --duration 60
 GEMMA3N = build/release/bin/gemma3n
 export MODEL PROMPT
 
 .DEFAULT_GOAL := build
-.PHONY: help build test test-all test-arm run bench fuzz asan tsan clang format install deps deps-clients deps-dev clean
+.PHONY: help build test test-all test-arm run bench bench-serve fuzz asan tsan clang format install deps deps-clients deps-dev clean
 
 help:            ## this list
 	@sed -nE 's/^([a-z][a-z -]*):[^#=]*## */\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -58,6 +59,9 @@ ifeq ($(origin MODEL),file)
 else
 	@python3 bench/compare_peers.py "$$MODEL" --gemma3n $(GEMMA3N) --python $(PEER_PYTHON) $(BENCH)
 endif
+
+bench-serve: build ## many users at once on MODEL: LOAD is what they ask for
+	@python3 bench/serve_load.py --serve "$(GEMMA3N) serve --model '$$MODEL' --port 0" $(LOAD)
 
 fuzz: deps-dev   ## each parser's fuzzer for FUZZ_SECONDS
 	$(call configure_and_build,fuzz)
