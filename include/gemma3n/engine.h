@@ -77,6 +77,7 @@ class GEMMA3N_API Engine {
   Result<std::unique_ptr<Session>> NewSession(const SessionOptions& options = {}) const;
 
   const internal::EngineImpl& impl() const { return *impl_; }  // for the library's own files
+  const std::shared_ptr<internal::EngineImpl>& shared_impl() const { return impl_; }  // likewise
 
  private:
   explicit Engine(std::shared_ptr<internal::EngineImpl> impl);

@@ -28,6 +28,10 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
   return *this;
 }
 
+void Buffer::ReleasePages() {
+  if (data_ != nullptr) ::madvise(data_, size_, MADV_DONTNEED);
+}
+
 Buffer::~Buffer() {
   if (data_ != nullptr) ::munmap(data_, size_);
 }

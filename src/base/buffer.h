@@ -28,6 +28,8 @@ class Buffer {
     return reinterpret_cast<const T*>(data_);
   }
   size_t size() const { return size_; }
+  // Gives the physical pages back; what is read afterwards is zero.
+  void ReleasePages();
 
  private:
   std::byte* data_ = nullptr;

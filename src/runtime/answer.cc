@@ -2,9 +2,6 @@
 
 #include <algorithm>
 #include <utility>
-#include <vector>
-
-#include "sampling/sampler.h"
 
 namespace gemma3n {
 namespace {
@@ -24,20 +21,16 @@ Answer::Answer(const internal::EngineImpl& engine, const GenerationOptions& opti
       decoder_(MakeDecoder(engine)),
       stop_(std::move(stop)) {}
 
-bool Answer::Take(int32_t token, std::span<const float> raw_logits) {
-  if (const auto reason = EndOf(token)) return End(*reason);
-  std::vector<TokenLogprob> top;
+bool Answer::Take(const Drawn& drawn) {
+  if (const auto reason = EndOf(drawn.token)) return End(*reason);
   TokenEvent event;
-  event.token = token;
-  if (options_.top_logprobs >= 0) {
-    event.logprob = LogProbability(raw_logits, token);
-    top = TopLogprobs(raw_logits, options_.top_logprobs);
-    event.top = top;
-    result.logprobs.push_back({token, event.logprob});
-  }
-  result.tokens.push_back(token);
+  event.token = drawn.token;
+  event.logprob = drawn.logprob;
+  event.top = drawn.top;
+  if (options_.top_logprobs >= 0) result.logprobs.push_back({drawn.token, drawn.logprob});
+  result.tokens.push_back(drawn.token);
   std::string text;
-  const bool stopped = stop_.Push(decoder_ ? decoder_->Push(token) : "", text);
+  const bool stopped = stop_.Push(decoder_ ? decoder_->Push(drawn.token) : "", text);
   result.text += text;
   event.text = text;
   if (on_token_ && !on_token_(event)) return End(StopReason::kCancelled);

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <optional>
-#include <span>
 #include <string>
+#include <vector>
 
 #include "gemma3n/session.h"
 #include "runtime/engine_impl.h"
@@ -12,15 +12,23 @@
 
 namespace gemma3n {
 
+// A token, and the model's own log-probabilities where they were asked for.
+struct Drawn {
+  int32_t token = 0;
+  float logprob = 0;
+  std::vector<TokenLogprob> top;
+};
+
 class Answer {
  public:
   // All but `stop` must outlive this.
   Answer(const internal::EngineImpl& engine, const GenerationOptions& options, StopDetector stop,
          const Session::OnToken& on_token);
 
-  // Takes the next token with the raw logits that it was drawn from. Returns false when the answer
-  // has ended.
-  bool Take(int32_t token, std::span<const float> raw_logits);
+  // Takes the next token. Returns false when the answer has ended.
+  bool Take(const Drawn& drawn);
+  // Why the answer ends with a token that is not part of it; none for all others.
+  std::optional<StopReason> EndOf(int32_t token) const;
 
   // Hands out text that was held back: an incomplete character, the beginning of a stop string that
   // never came.
@@ -34,8 +42,6 @@ class Answer {
   GenerationResult result;
 
  private:
-  std::optional<StopReason> EndOf(int32_t token) const;
-
   const internal::EngineImpl& engine_;
   const GenerationOptions& options_;
   const Session::OnToken& on_token_;

@@ -3,11 +3,11 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <vector>
 
 #include "base/arena.h"
+#include "base/fair_mutex.h"
 #include "base/file.h"
 #include "base/huge_pages.h"
 #include "base/thread_pool.h"
@@ -50,8 +50,10 @@ struct EngineImpl {
   std::vector<HardEmbeddings> hard;
   ModelInfo info;
 
-  std::mutex compute;  // one forward at a time: it has the threads and the scratch memory to itself
-  std::optional<Arena> arena;  // guarded by compute
+  // One forward at a time: it has the threads and the scratch memory to itself.
+  FairMutex compute;
+  std::optional<Arena> arena;          // guarded by compute
+  std::vector<float> logits;           // [rows, V], scratch of RunBatch; guarded by compute
 
   std::optional<MediaEncoder> media;  // has its own locks
 

@@ -36,7 +36,7 @@ ContentHash ClipKey(const ContentHash& clip, int64_t longest) {
 }  // namespace
 
 MediaEncoder::MediaEncoder(const Checkpoint& towers, const ModelConfig& config, const Ops& ops,
-                           std::mutex& compute, const EngineOptions& options)
+                           FairMutex& compute, const EngineOptions& options)
     : towers_(towers),
       config_(config),
       ops_(ops),
@@ -84,7 +84,7 @@ Result<MediaEncoder::Entry> MediaEncoder::Encode(const ContentHash& key, int64_t
   soft->hash = key;
   soft->count = count;
   soft->rows.resize(static_cast<size_t>(count * hidden));
-  const std::lock_guard lock(compute_);
+  const FairMutex::Guard lock(compute_, FairMutex::Lane::kTowers);
   G3N_RETURN_IF_ERROR(run(View(soft->rows.data(), count, hidden)));
   ++tower_runs_;
   cache_.Insert(key, soft);

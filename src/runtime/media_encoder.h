@@ -10,6 +10,7 @@
 #include <span>
 #include <string_view>
 
+#include "base/fair_mutex.h"
 #include "base/result.h"
 #include "gemma3n/options.h"
 #include "media/image.h"
@@ -28,7 +29,7 @@ class MediaEncoder {
   // towers: the checkpoint that holds them, outliving this. compute: held while a tower runs, as by
   // every forward pass.
   MediaEncoder(const Checkpoint& towers, const ModelConfig& config, const Ops& ops,
-               std::mutex& compute, const EngineOptions& options);
+               FairMutex& compute, const EngineOptions& options);
 
   bool HasVision() const { return towers_.tensors().contains(kVisionTensor); }
   bool HasHearing() const { return towers_.tensors().contains(kHearingTensor); }
@@ -70,7 +71,7 @@ class MediaEncoder {
   const Checkpoint& towers_;
   const ModelConfig& config_;
   const Ops& ops_;
-  std::mutex& compute_;
+  FairMutex& compute_;
   const Arithmetic vision_arithmetic_, hearing_arithmetic_;
   SoftTokenCache cache_;
   std::mutex plans_mutex_;

@@ -1,6 +1,7 @@
 #include "model/text/kv_cache.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace gemma3n {
@@ -58,6 +59,48 @@ void KvCache::Advance(int64_t rows) {
 bool KvCache::CanTruncate(int64_t length) const {
   if (length < 0 || length > length_) return false;
   return length == 0 || std::max<int64_t>(0, length - (window_ - 1)) >= oldest_;
+}
+
+void KvCache::Release() {
+  Clear();
+  for (Layer& layer : layers_) layer.memory.ReleasePages();
+}
+
+int64_t KvCache::PieceBytes(int64_t count) const {
+  return static_cast<int64_t>(layers_.size()) * 2 * kv_heads_ * count * row_bytes_;
+}
+
+template <typename Each>
+void KvCache::ForPiece(int64_t first, int64_t count, const Each& each) const {
+  int64_t offset = 0;  // in the piece: [layers, 2, kv_heads, count] rows
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    const Layer& layer = layers_[i];
+    for (int64_t run = 0; run < 2 * kv_heads_; ++run) {
+      const int64_t ring = run * layer.capacity;
+      for (int64_t done = 0, n; done < count; done += n) {
+        const int64_t at = (first + done) % layer.capacity;
+        n = std::min(count - done, layer.capacity - at);
+        each(i, (ring + at) * row_bytes_, offset, static_cast<size_t>(n * row_bytes_));
+        offset += n * row_bytes_;
+      }
+    }
+  }
+}
+
+void KvCache::CopyOut(int64_t first, int64_t count, std::byte* out) const {
+  ForPiece(first, count, [&](size_t layer, int64_t stored, int64_t offset, size_t bytes) {
+    std::memcpy(out + offset, layers_[layer].memory.as<std::byte>() + stored, bytes);
+  });
+}
+
+void KvCache::Append(int64_t count, const std::byte* piece, bool rolling) {
+  ForPiece(length_, count, [&](size_t layer, int64_t stored, int64_t offset, size_t bytes) {
+    Layer& l = layers_[layer];
+    if (rolling || !l.sliding)
+      std::memcpy(l.memory.as<std::byte>() + stored, piece + offset, bytes);
+  });
+  Advance(count);
+  if (!rolling) oldest_ = length_;
 }
 
 int64_t KvCache::Bytes(const TextConfig& config, int64_t positions, int64_t max_rows, DType dtype) {

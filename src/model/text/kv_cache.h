@@ -38,6 +38,8 @@ class KvCache {
 
   // All that a head holds, for attention.
   KeysValues Head(int64_t layer, int64_t kv_head);
+  // Whether a row at `position` sees the one at `key` through a sliding layer.
+  bool SeesThroughWindow(int64_t position, int64_t key) const { return key > position - window_; }
   // How many keys a query sees at most, its own included.
   int64_t Window(int64_t layer) const { return layers_[layer].sliding ? window_ : context_; }
 
@@ -49,6 +51,19 @@ class KvCache {
   // Precondition: CanTruncate(length).
   void Truncate(int64_t length) { length_ = length; }
   void Clear() { length_ = oldest_ = 0; }
+  // Clear, and the memory goes back to the system until it is written again.
+  void Release();
+
+  // Pieces of a cache that are kept for another: `count` positions of every owning layer.
+  int64_t PieceBytes(int64_t count) const;
+  // Whether the rolling layers still hold what lies at `first` and after it.
+  bool Holds(int64_t first) const { return first >= oldest_ && first <= length_; }
+  // out: PieceBytes(count). Precondition: Holds(first), first + count <= length().
+  void CopyOut(int64_t first, int64_t count, std::byte* out) const;
+  // Continues with what CopyOut gave of these positions in a cache of the same shape. rolling:
+  // false where no later row will see the piece through a sliding layer. Precondition: room in the
+  // context.
+  void Append(int64_t count, const std::byte* piece, bool rolling);
 
   // Bytes that `positions` tokens take when written.
   static int64_t Bytes(const TextConfig& config, int64_t positions, int64_t max_rows, DType dtype);
@@ -59,6 +74,10 @@ class KvCache {
     int64_t capacity = 0;
     bool sliding = false;
   };
+  // Calls each(layer, stored, offset, bytes) for every run of bytes of the positions: where it lies
+  // in the layer's memory, and where in a piece.
+  template <typename Each>
+  void ForPiece(int64_t first, int64_t count, const Each& each) const;
   std::byte* At(int64_t layer, int64_t kv_head, int64_t position, int64_t value) {
     Layer& l = layers_[layer];
     return l.memory.as<std::byte>() +

@@ -1,0 +1,28 @@
+#include "runtime/forward.h"
+
+#include <algorithm>
+
+namespace gemma3n::internal {
+
+Status RunBatch(EngineImpl& engine, const Decoder& decoder, std::span<const BatchRow> rows,
+                std::span<KvCache* const> caches, const OnLogitsBlock& on_logits) {
+  const FairMutex::Guard lock(engine.compute, FairMutex::Lane::kSteps);
+  Arena& arena = *engine.arena;
+  const Arena::Scope scope(arena);
+  G3N_ASSIGN_OR_RETURN(const View hidden, decoder.Forward(rows, caches, engine.ops, arena));
+  const bool decoded = hidden.rows == std::ssize(rows) && hidden.rows <= kLogitsRows;
+  engine.AfterForward(std::ssize(rows), decoded);
+  const int64_t vocab = decoder.config().vocab_size;
+  for (int64_t first = 0; first < hidden.rows; first += kLogitsRows) {
+    const int64_t count = std::min(kLogitsRows, hidden.rows - first);
+    if (std::ssize(engine.logits) < count * vocab) {
+      engine.logits.resize(static_cast<size_t>(count * vocab));
+    }
+    const View block(engine.logits.data(), count, vocab);
+    G3N_RETURN_IF_ERROR(decoder.ComputeLogits(hidden.Rows(first, count), block, engine.ops, arena));
+    G3N_RETURN_IF_ERROR(on_logits(first, block));
+  }
+  return OkStatus();
+}
+
+}  // namespace gemma3n::internal

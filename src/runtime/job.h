@@ -1,0 +1,45 @@
+// One request on its way through the scheduler.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "gemma3n/scheduler.h"
+#include "runtime/cached_text.h"
+#include "runtime/generation.h"
+#include "runtime/sized_model.h"
+
+namespace gemma3n::internal {
+
+struct Job {
+  using Clock = std::chrono::steady_clock;
+
+  Scheduler::Id id = 0;
+  Request request;
+  Scheduler::OnToken on_token;
+  Scheduler::OnDone on_done;
+  const SizedModel* model = nullptr;
+  int model_number = 0;
+  std::optional<Clock::time_point> deadline;
+  std::unique_ptr<Generation> generation;
+
+  bool cancelled = false, paused = false;  // guarded by the scheduler's mutex
+
+  // Of the scheduler's thread.
+  std::unique_ptr<CachedText> text;  // once it has a place and has begun
+  int64_t kept = 0;                  // PrefixCache::Keep's
+  int64_t served = 0;                // the step that last ran some of its prompt
+  bool timed_out = false;
+  Status status;
+
+  int64_t length() const { return text == nullptr ? 0 : text->cache.length(); }
+  bool in_prompt() const { return generation->InPrompt(length()); }
+  void Fail(Status why) {
+    if (status.ok()) status = std::move(why);
+  }
+  bool ended() const { return !status.ok() || generation->done(); }
+};
+
+}  // namespace gemma3n::internal
