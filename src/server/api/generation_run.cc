@@ -44,8 +44,7 @@ void GenerationRun::Start(Generation generation, Prompt prompt, const std::strin
     const Result<Scheduler::Id> id = Submit(i, prompt, client);
     if (!id.ok()) {
       const bool full = id.status().code() == StatusCode::kResourceExhausted;
-      Refuse(full ? kTooManyRequests : HttpStatusOf(id.status()), id.status());
-      return CancelAll();
+      return Refuse(full ? kTooManyRequests : HttpStatusOf(id.status()), id.status());
     }
     Own(*id);
   }
@@ -147,8 +146,8 @@ void GenerationRun::End(int index, RequestOutcome outcome) {
 }
 
 void GenerationRun::Fail(int http_status, const Status& status) {
-  if (std::exchange(failed_, true)) return;  // what still runs is cancelled at its next token
-  early_.clear();
+  if (std::exchange(failed_, true)) return;
+  CancelAll();
   sink_->OnError(http_status, status);
 }
 

@@ -17,9 +17,9 @@ namespace gemma3n::server {
 
 // Kept alive by the callbacks that the scheduler holds.
 //
-// Two locks, never held together: events_ puts what the scheduler's thread reports behind OnStart
-// and in order; control_ covers what the connection's thread wants. The scheduler is called under
-// control_ or none, and its own calls take events_ alone, so neither waits for the other.
+// Two locks: events_ puts what the scheduler's thread reports behind OnStart and in order; control_
+// covers what may be cancelled and paused, from any thread. Where both are held, events_ was first.
+// The scheduler holds no lock of its own while it reports.
 class GenerationRun : public std::enable_shared_from_this<GenerationRun> {
  public:
   GenerationRun(std::shared_ptr<const Engine> engine, Scheduler& scheduler,

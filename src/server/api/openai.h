@@ -10,6 +10,7 @@ void AddOpenAiRoutes(Router& router, ApiContext context);
 
 // One of the handlers each; AddOpenAiRoutes adds them all.
 void HandleChatCompletion(const ApiContext& context, std::shared_ptr<Exchange> exchange);
+void HandleCompletion(const ApiContext& context, std::shared_ptr<Exchange> exchange);
 void HandleModels(const ApiContext& context, std::shared_ptr<Exchange> exchange);
 void HandleModel(const ApiContext& context, std::shared_ptr<Exchange> exchange);
 

@@ -14,6 +14,7 @@ void AddOpenAiRoutes(Router& router, ApiContext context) {
                });
   };
   add("POST", "/v1/chat/completions", HandleChatCompletion);
+  add("POST", "/v1/completions", HandleCompletion);
   add("GET", "/v1/models", HandleModels);
   add("GET", "/v1/models/*", HandleModel);
 }
