@@ -52,7 +52,9 @@ std::vector<std::string> LoopbackHosts(const std::vector<std::string>& more) {
 }
 
 bool Gate::HostAllowed(const HttpRequest& request) const {
-  return options_.hosts.empty() || Contains(options_.hosts, HostName(request.Header("host")));
+  // HTTP/1.0 knows no such header, and no browser speaks it.
+  const std::string_view host = request.Header("host");
+  return options_.hosts.empty() || host.empty() || Contains(options_.hosts, HostName(host));
 }
 
 bool Gate::OriginAllowed(const HttpRequest& request) const {
