@@ -100,12 +100,14 @@ void AddModelOptions(CLI::App& app, ModelOptions& options) {
          "!--no-prefill-skip", options.engine.prefill_skip,
          "Compute layers whose output no one reads, too; same result, slower (for comparison)")
       ->group(group);
-  app.add_flag("!--no-huge-pages", options.engine.huge_pages,
-               "Decode from the mapped file alone: slower, but its memory stays the system's to take")
+  app.add_flag(
+         "!--no-huge-pages", options.engine.huge_pages,
+         "Decode from the mapped file alone: slower, but its memory stays the system's to take")
       ->group(group);
-  app.add_option("--precision", options.engine.precision,
-                 "How the text model multiplies: f32 is exact; auto (default) is faster, and as near "
-                 "as the stored weights deserve")
+  app.add_option(
+         "--precision", options.engine.precision,
+         "How the text model multiplies: f32 is exact; auto (default) is faster, and as near "
+         "as the stored weights deserve")
       ->type_name("auto|f32")
       ->transform(OneOf({{"auto", static_cast<int>(Precision::kAuto)},
                          {"f32", static_cast<int>(Precision::kFloat32)}}))
@@ -154,15 +156,15 @@ Result<std::shared_ptr<const Engine>> LoadEngine(const ModelOptions& options) {
   return Engine::Load(engine);
 }
 
+Result<ModelSize> ChosenSize(const Engine& engine, const SizeOptions& options) {
+  return options.name.empty() ? ExplicitSize(options) : engine.NamedSize(options.name);
+}
+
 Result<std::unique_ptr<Session>> OpenSession(const Engine& engine, const ModelOptions& options) {
   SessionOptions session;
   session.context = options.context;
   session.kv_type = options.kv_type;
-  if (options.size.name.empty()) {
-    G3N_ASSIGN_OR_RETURN(session.size, ExplicitSize(options.size));
-  } else {
-    G3N_ASSIGN_OR_RETURN(session.size, engine.NamedSize(options.size.name));
-  }
+  G3N_ASSIGN_OR_RETURN(session.size, ChosenSize(engine, options.size));
   return engine.NewSession(session);
 }
 

@@ -25,6 +25,9 @@ void AddSizeOptions(CLI::App& app, SizeOptions& options);
 // The size that was asked for without a name. Errors: kInvalidArgument naming the option.
 Result<ModelSize> ExplicitSize(const SizeOptions& options);
 
+// Either way. Errors: as ExplicitSize's and Engine::NamedSize's.
+Result<ModelSize> ChosenSize(const Engine& engine, const SizeOptions& options);
+
 struct ModelOptions {
   EngineOptions engine;
   SizeOptions size;

@@ -185,6 +185,7 @@ Status Serve(const ServeOptions& given) {
   G3N_ASSIGN_OR_RETURN(const auto engine, LoadEngine(options.model));
   options.server.scheduler.context = options.model.context;
   options.server.scheduler.kv_type = options.model.kv_type;
+  G3N_ASSIGN_OR_RETURN(options.server.size, ChosenSize(*engine, options.model.size));
   ::signal(SIGPIPE, SIG_IGN);  // a client that hangs up is not our end
   G3N_ASSIGN_OR_RETURN(const auto server, server::Server::Start(engine, options.server));
   const FinishingScope finishing;

@@ -2,14 +2,19 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <thread>
 #include <utility>
 
+#include "server/api/context.h"
+#include "server/api/generation.h"
+#include "server/api/openai.h"
 #include "server/http/auth.h"
 #include "server/http/gate.h"
 #include "server/http/listener.h"
 #include "server/http/router.h"
+#include "server/measured_generator.h"
 #include "server/metrics.h"
 #include "server/page/page.h"
 
@@ -46,20 +51,63 @@ Result<GateOptions> MakeGateOptions(const ServerOptions& options) {
 
 // In the order in which one needs the other: destroyed from the last to the first.
 struct Server::Impl {
-  Impl(ServerOptions o, GateOptions gate_options)
-      : options(std::move(o)),
+  Impl(std::shared_ptr<const Engine> e, ServerOptions o, GateOptions gate_options)
+      : engine(std::move(e)),
+        options(std::move(o)),
         open_to_others(gate_options.keys.empty() && !ListensOnLoopback(options.http)),
+        media(options.media),
         gate(router, std::move(gate_options)) {}
+  ~Impl();
 
+  Status Prepare();
   void AddOwnRoutes();
+  void AddApis();
 
+  const std::shared_ptr<const Engine> engine;
   const ServerOptions options;
   const bool open_to_others;
+  const MediaAccess media;
+  Metrics metrics;
   Router router;
   Gate gate;
-  Metrics metrics;
   std::unique_ptr<HttpServer> http;
+  std::unique_ptr<Scheduler> scheduler;
+  std::unique_ptr<Generator> generator;
 };
+
+// Handlers use the scheduler, and its callbacks the connections.
+Server::Impl::~Impl() {
+  if (http) http->StopWorkers();
+  scheduler.reset();
+}
+
+Status Server::Impl::Prepare() {
+  G3N_ASSIGN_OR_RETURN(scheduler, Scheduler::Create(engine, options.scheduler));
+  generator = std::make_unique<MeasuredGenerator>(
+      MakeGenerator(engine, *scheduler, {.timeout_seconds = options.request_seconds}), metrics);
+  AddOwnRoutes();
+  AddApis();
+  G3N_ASSIGN_OR_RETURN(http, HttpServer::Start(options.http, gate, metrics));
+  return OkStatus();
+}
+
+void Server::Impl::AddApis() {
+  ApiContext context;
+  context.engine = engine;
+  context.scheduler = scheduler.get();
+  context.generator = generator.get();
+  context.media = &media;
+  context.model_name = options.model_name;
+  context.size = options.size;
+  context.created = std::time(nullptr);
+  context.any_model = options.any_model;
+  AddOpenAiRoutes(router, context);
+
+  const ModelInfo& info = engine->info();
+  const int64_t tokens = options.scheduler.context > 0 ? options.scheduler.context : info.context;
+  AddPageRoutes(router,
+                {options.model_name, tokens, options.http.max_body_bytes, info.sees, info.hears});
+}
 
 void Server::Impl::AddOwnRoutes() {
   router.Add("GET", "/health", ErrorStyle::kOpenAi,
@@ -71,7 +119,8 @@ void Server::Impl::AddOwnRoutes() {
              {.open = true, .quick = true});
   router.Add("GET", "/metrics", ErrorStyle::kOpenAi,
              [this](const std::shared_ptr<Exchange>& exchange) {
-               exchange->Respond(200, "text/plain; version=0.0.4; charset=utf-8", metrics.Text({}));
+               exchange->Respond(200, "text/plain; version=0.0.4; charset=utf-8",
+                                 metrics.Text(scheduler->stats()));
              },
              {.quick = true});
 }
@@ -85,15 +134,8 @@ Result<std::unique_ptr<Server>> Server::Start(std::shared_ptr<const Engine> engi
   if (options.model_name.empty()) options.model_name = NameOfModel(engine->info().path);
   options.http.max_connections = MakeRoomForConnections(options.http.max_connections);
   G3N_ASSIGN_OR_RETURN(GateOptions gate, MakeGateOptions(options));
-  auto impl = std::make_unique<Impl>(std::move(options), std::move(gate));
-  impl->AddOwnRoutes();
-  const ModelInfo& info = engine->info();
-  AddPageRoutes(impl->router, {impl->options.model_name,
-                               impl->options.scheduler.context > 0 ? impl->options.scheduler.context
-                                                                   : info.context,
-                               impl->options.http.max_body_bytes, info.sees, info.hears});
-  G3N_ASSIGN_OR_RETURN(impl->http,
-                       HttpServer::Start(impl->options.http, impl->gate, impl->metrics));
+  auto impl = std::make_unique<Impl>(std::move(engine), std::move(options), std::move(gate));
+  G3N_RETURN_IF_ERROR(impl->Prepare());
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
 
@@ -110,6 +152,7 @@ void Server::Drain(double seconds) {
   };
   answered_by(Clock::now() +
               std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds)));
+  impl_->scheduler->Drain(0);
   answered_by(Clock::now() + kFlush);
 }
 

@@ -19,6 +19,7 @@ struct ServerOptions {
   SchedulerOptions scheduler;
   MediaAccessOptions media;
   std::string model_name;      // the name it is served by; empty: the file's or the folder's
+  ModelSize size;              // what that name alone stands for
   bool any_model = false;      // requests may name any model
   double request_seconds = 0;  // most time for an answer; 0: no limit
 };

@@ -23,7 +23,7 @@ std::vector<int64_t> Widths(std::string_view text) {
 }  // namespace
 
 Result<ModelSize> SizeOfModel(const ApiContext& context, std::string_view model) {
-  if (model == context.model_name) return ModelSize();
+  if (model == context.model_name) return context.size;
   if (model.starts_with(context.model_name + ":")) {
     const std::string_view size = model.substr(context.model_name.size() + 1);
     if (std::vector<int64_t> widths = Widths(size); !widths.empty()) {
@@ -31,7 +31,7 @@ Result<ModelSize> SizeOfModel(const ApiContext& context, std::string_view model)
     }
     return context.engine->NamedSize(size);
   }
-  if (context.any_model) return ModelSize();
+  if (context.any_model) return context.size;
   return Error(StatusCode::kNotFound, "model \"{}\" is not served here; \"{}\" is", model,
                context.model_name);
 }

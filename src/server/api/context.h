@@ -25,6 +25,7 @@ struct ApiContext {
   Generator* generator = nullptr;
   const MediaAccess* media = nullptr;
   std::string model_name;  // the name it is served by
+  ModelSize size;          // what that name alone stands for
   int64_t created = 0;     // seconds since 1970: when the server started
   bool any_model = false;  // requests may name any model: the served one answers
 };

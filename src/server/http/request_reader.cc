@@ -168,6 +168,11 @@ RequestReader::Event RequestReader::FinishHeader() {
     it->second.append(", ").append(Text(field.value()));
   }
   if (!http10() && request_.Header("host").empty()) return Fail(400, "expected a Host header");
+  const std::string_view coding = request_.Header("transfer-encoding");
+  if (!coding.empty() && (http10() || Lower(std::string(coding)) != "chunked")) {
+    return Fail(501,
+                fmt::format("expected Transfer-Encoding: chunked or none, found \"{}\"", coding));
+  }
   const Status named = NameRequest();
   if (!named.ok()) return Fail(400, named.message());
   const std::string_view expect = request_.Header("expect");
