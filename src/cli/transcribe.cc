@@ -2,7 +2,7 @@
 #include <unistd.h>
 
 #include <memory>
-#include <optional>
+#include <utility>
 
 #include "cli/command.h"
 #include "cli/generation_flags.h"
@@ -10,18 +10,20 @@
 #include "cli/interrupt.h"
 #include "cli/media_options.h"
 #include "cli/model_options.h"
-#include "cli/subtitles.h"
 #include "cli/terminal.h"
 #include "media/audio.h"
 #include "media/pcm_stream.h"
 #include "media/quiet_cut.h"
+#include "runtime/subtitles.h"
+#include "runtime/transcription.h"
 
 namespace gemma3n::cli {
 namespace {
 
 struct TranscribeOptions {
   ModelOptions model;
-  std::string file, language, translate_to, prompt;
+  std::string file, prompt;
+  TranscriptionTask task;
   TranscriptFormat format = TranscriptFormat::kText;
   double window = 0;  // 0: the model's 30 s for a file, 10 s live
   int64_t max_tokens = 512;
@@ -29,35 +31,21 @@ struct TranscribeOptions {
 
 constexpr double kLiveWindowSeconds = 10;
 
-// The words that the released models know.
-std::string Instruction(const TranscribeOptions& options) {
-  if (!options.prompt.empty()) return options.prompt;
-  if (!options.translate_to.empty()) {
-    return options.language.empty()
-               ? fmt::format("Translate the following speech segment into {}.",
-                             options.translate_to)
-               : fmt::format("Translate the following speech segment from {} into {}.",
-                             options.language, options.translate_to);
-  }
-  if (options.language.empty()) return "Transcribe the following speech segment.";
-  return fmt::format("Transcribe the following speech segment in {}.", options.language);
-}
-
 class Transcriber {
  public:
   Transcriber(const Engine& engine, Session& session, const TranscribeOptions& options)
-      : engine_(engine), session_(session), options_(options), instruction_(Instruction(options)) {
+      : engine_(engine),
+        session_(session),
+        options_(options),
+        instruction_(options.prompt.empty() ? TranscriptionInstruction(options.task)
+                                            : options.prompt) {
     generation_.temperature = 0;
     generation_.max_tokens = options.max_tokens;
   }
 
-  // begin: seconds from the start of the sound.
-  Status Clip(double begin, std::vector<float> samples) {
-    const double end = begin + static_cast<double>(samples.size()) / kAudioRate;
-    Part part;
-    part.kind = Part::Kind::kAudio;
-    part.source.samples = std::make_shared<const std::vector<float>>(std::move(samples));
-    const Message message = UserMessage({std::move(part)}, instruction_);
+  Status Take(ClipSplitter::Clip clip) {
+    const double begin = ClipBegin(clip), end = ClipEnd(clip);
+    const Message message = ClipMessage(std::move(clip.samples), instruction_);
     MediaOptions media;
     media.room = session_.context();
     G3N_ASSIGN_OR_RETURN(const Prompt prompt, engine_.ChatPrompt({&message, 1}, media));
@@ -87,31 +75,16 @@ class Transcriber {
   int number_ = 0;  // clips done
 };
 
-Status CheckInterrupt(const Status& status) {
-  return Interrupted() ? Status(StatusCode::kCancelled, "interrupted") : status;
-}
-
 // Reads on while clips are finished; what is left when the sound ends is the last one.
-template <typename Read>
-Status TranscribeStream(const Read& read, double window, Transcriber& transcriber) {
-  ClipSplitter splitter(window);
-  const auto transcribe = [&](std::optional<ClipSplitter::Clip> clip) {
-    return transcriber.Clip(static_cast<double>(clip->begin) / kAudioRate,
-                            std::move(clip->samples));
+Status TranscribeStream(const ReadSamples& read, double window, Transcriber& transcriber) {
+  const Status interrupted(StatusCode::kCancelled, "interrupted");
+  const auto read_on = [&](std::vector<float>* samples) -> Result<bool> {
+    auto more = read(samples);
+    return Interrupted() ? Result<bool>(interrupted) : more;
   };
-  for (bool more = true; more;) {
-    std::vector<float> samples;
-    auto read_more = read(&samples);
-    if (!read_more.ok()) return CheckInterrupt(read_more.status());
-    more = *read_more;
-    splitter.Push(samples);
-    while (auto clip = splitter.Next()) {
-      G3N_RETURN_IF_ERROR(CheckInterrupt(transcribe(std::move(clip))));
-    }
-    if (Interrupted()) return Status(StatusCode::kCancelled, "interrupted");
-  }
-  if (auto clip = splitter.Finish()) return CheckInterrupt(transcribe(std::move(clip)));
-  return OkStatus();
+  const Status status = ForEachClip(
+      read_on, window, [&](ClipSplitter::Clip clip) { return transcriber.Take(std::move(clip)); });
+  return Interrupted() ? interrupted : status;
 }
 
 Status Run(const TranscribeOptions& options) {
@@ -149,10 +122,10 @@ Command MakeTranscribeCommand(CLI::App& root) {
       ->type_name("S")
       ->check(NumberBetween(1, kAudioWindowSeconds, false))
       ->group("Input");
-  app->add_option("--language", options->language, "The language that is spoken, e.g. French")
+  app->add_option("--language", options->task.language, "The language that is spoken, e.g. French")
       ->type_name("NAME")
       ->group("Output");
-  app->add_option("--translate-to", options->translate_to, "Write it in this language instead")
+  app->add_option("--translate-to", options->task.translate_to, "Write it in this language instead")
       ->type_name("NAME")
       ->group("Output");
   app->add_option("--format", options->format, "Default text; srt and vtt with the clips' times")

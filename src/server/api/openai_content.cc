@@ -6,6 +6,8 @@
 #include <map>
 #include <utility>
 
+#include "server/api/media_json.h"
+
 #include "chat/tools.h"
 #include "server/api/openai_tools.h"
 
@@ -99,17 +101,6 @@ class MessageReader {
 };
 
 }  // namespace
-
-Part OpenMedium(const Fields& fields, std::string_view key, const MediaAccess& media,
-                Part::Kind kind, const std::string& location) {
-  if (!fields.ok()) return {};
-  Result<MediaSource> source = media.Open(location);
-  if (!source.ok()) {
-    fields.Fail(key, source.status().WithContext(fields.PathOf(key)));
-    return {};
-  }
-  return {kind, {}, std::move(source).value()};
-}
 
 Part OpenInputAudio(const Fields& audio, const MediaAccess& media) {
   std::string format = "wav";

@@ -14,10 +14,6 @@ namespace gemma3n::server {
 // an assistant's tool_calls, a tool's tool_call_id. Media are opened, which may take a while.
 std::vector<Message> ReadOpenAiMessages(const Fields& fields, const MediaAccess& media);
 
-// One medium by its location; reports what MediaAccess says against `key`.
-Part OpenMedium(const Fields& fields, std::string_view key, const MediaAccess& media,
-                Part::Kind kind, const std::string& location);
-
 // {data, format} of an input_audio.
 Part OpenInputAudio(const Fields& audio, const MediaAccess& media);
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace gemma3n::cli {
+namespace gemma3n {
 
 enum class TranscriptFormat { kText, kSrt, kVtt };
 
@@ -16,4 +16,4 @@ std::string TranscriptHeader(TranscriptFormat format);
 std::string TranscriptEntry(TranscriptFormat format, int number, double begin, double end,
                             std::string_view text);
 
-}  // namespace gemma3n::cli
+}  // namespace gemma3n

@@ -1,10 +1,10 @@
-#include "cli/subtitles.h"
+#include "runtime/subtitles.h"
 
 #include <fmt/format.h>
 
 #include <cmath>
 
-namespace gemma3n::cli {
+namespace gemma3n {
 namespace {
 
 // 01:02:03,045 (SRT) or 01:02:03.045 (VTT)
@@ -45,4 +45,4 @@ std::string TranscriptEntry(TranscriptFormat format, int number, double begin, d
   return words;
 }
 
-}  // namespace gemma3n::cli
+}  // namespace gemma3n

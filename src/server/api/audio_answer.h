@@ -1,0 +1,34 @@
+// A transcript in each of the API's forms.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/api/audio_request.h"
+#include "server/api/generation.h"
+
+namespace gemma3n::server {
+
+struct TranscribedClip {
+  double begin = 0, end = 0;  // seconds
+  std::string text;
+  GenerationResult result;  // tokens and their probabilities
+};
+
+// What to write between a text and what follows it, and `next` without the blanks in front of it:
+// clips' texts are words in a row.
+std::string Continuation(std::string_view text, std::string_view next);
+
+struct TranscriptBody {
+  std::string content_type, text;
+};
+TranscriptBody Transcript(const AudioRequest& request, const std::vector<TranscribedClip>& clips,
+                          const Usage& usage);
+
+// Data of the events of a stream.
+std::string TranscriptDelta(std::string_view text);
+std::string TranscriptDone(std::string_view text, const Usage& usage);
+
+}  // namespace gemma3n::server

@@ -1,0 +1,243 @@
+#include "server/api/transcription_run.h"
+
+#include <span>
+#include <utility>
+
+#include "formats/json.h"
+#include "server/api/openai_error.h"
+
+namespace gemma3n::server {
+namespace {
+
+constexpr size_t kClipsAtOnce = 4;
+constexpr int64_t kMostTokens = 512;  // of 30 s; speech has fewer than 200
+
+std::string InstructionFor(const AudioRequest& request) {
+  std::string words = TranscriptionInstruction(request.task);
+  return request.prompt.empty() ? words : words + " Context: " + request.prompt;
+}
+
+}  // namespace
+
+// What a clip's generation sees of the connection, which all clips share: the first two calls that
+// it makes must not take the place of another clip's.
+class TranscriptionRun::ClipExchange : public Exchange {
+ public:
+  explicit ClipExchange(std::shared_ptr<TranscriptionRun> run) : run_(std::move(run)) {}
+
+  const HttpRequest& request() const override { return run_->exchange_->request(); }
+  void OnGone(std::function<void()> gone) override {
+    std::unique_lock lock(run_->mutex_);
+    const bool already = run_->gone_;
+    if (!already) run_->on_gone_.push_back(gone);
+    lock.unlock();
+    if (already) gone();
+  }
+  void OnBehind(std::function<void(bool)> behind) override {
+    std::unique_lock lock(run_->mutex_);
+    const bool already = run_->behind_;
+    run_->on_behind_.push_back(behind);
+    lock.unlock();
+    if (already) behind(true);
+  }
+  // The sink answers, through the run.
+  void Respond(int, std::string, std::string, Headers) override {}
+  void Begin(int, std::string, Headers) override {}
+  void Write(std::string) override {}
+  void Finish() override {}
+
+ private:
+  std::shared_ptr<TranscriptionRun> run_;
+};
+
+class TranscriptionRun::ClipSink : public Sink {
+ public:
+  ClipSink(std::shared_ptr<TranscriptionRun> run, size_t index)
+      : run_(std::move(run)), index_(index) {}
+
+  void OnStart(int64_t) override {}
+  void OnToken(int, const TokenEvent& event) override { run_->AddText(index_, event.text); }
+  void OnEnd(int, AnswerEnd end) override { end_ = std::move(end); }
+  void OnFinish(const Usage& usage) override { run_->EndClip(index_, std::move(end_), usage); }
+  void OnError(int http_status, const Status& status) override {
+    run_->FailClip(http_status, status);
+  }
+
+ private:
+  std::shared_ptr<TranscriptionRun> run_;
+  size_t index_;
+  AnswerEnd end_;
+};
+
+TranscriptionRun::TranscriptionRun(const ApiContext& context, std::shared_ptr<Exchange> exchange,
+                                   AudioRequest request, ModelSize size)
+    : context_(context),
+      exchange_(std::move(exchange)),
+      request_(std::move(request)),
+      size_(std::move(size)),
+      instruction_(InstructionFor(request_)) {}
+
+void TranscriptionRun::Run() {
+  const std::weak_ptr<TranscriptionRun> weak = weak_from_this();
+  exchange_->OnGone([weak] {
+    if (const auto run = weak.lock()) run->Gone();
+  });
+  exchange_->OnBehind([weak](bool behind) {
+    if (const auto run = weak.lock()) run->Behind(behind);
+  });
+  Status status = Read();
+  if (status.ok()) status = WaitFor(0);
+  if (status.ok()) return Respond();
+  CancelAll();
+  std::unique_lock lock(mutex_);
+  if (gone_) return;
+  const int http_status = failure_.ok() ? HttpStatusOf(status) : failure_status_;
+  lock.unlock();
+  RespondError(http_status, status);
+}
+
+Status TranscriptionRun::Read() {
+  const auto bytes = std::as_bytes(std::span(request_.file));
+  G3N_ASSIGN_OR_RETURN(AudioReader reader,
+                       AudioReader::Open(MediaInput::Memory(bytes, request_.filename)));
+  return ForEachClip([&](std::vector<float>* samples) { return reader.Read(samples); },
+                     kAudioWindowSeconds,
+                     [&](ClipSplitter::Clip clip) { return Take(std::move(clip)); });
+}
+
+Status TranscriptionRun::Take(ClipSplitter::Clip clip) {
+  G3N_RETURN_IF_ERROR(WaitFor(kClipsAtOnce - 1));
+  auto next = std::make_unique<Clip>();
+  next->result.begin = ClipBegin(clip);
+  next->result.end = ClipEnd(clip);
+  size_t index = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    index = clips_.size();
+    clips_.push_back(std::move(next));
+  }
+  const auto self = shared_from_this();
+  context_.generator->Run(GenerationFor(std::move(clip.samples)),
+                          std::make_shared<ClipExchange>(self),
+                          std::make_shared<ClipSink>(self, index));
+  return OkStatus();
+}
+
+Generation TranscriptionRun::GenerationFor(std::vector<float> samples) const {
+  Generation generation;
+  generation.messages = {ClipMessage(std::move(samples), instruction_)};
+  generation.options.temperature = request_.temperature;
+  generation.options.max_tokens = kMostTokens;
+  if (request_.format == AudioFormat::kVerboseJson) generation.options.top_logprobs = 0;
+  generation.size = size_;
+  return generation;
+}
+
+Status TranscriptionRun::WaitFor(size_t most) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return gone_ || !failure_.ok() || clips_.size() - ended_ <= most; });
+  if (gone_) return Status(StatusCode::kCancelled, "the client has gone");
+  return failure_;
+}
+
+void TranscriptionRun::Respond() {
+  const std::lock_guard lock(mutex_);
+  if (!request_.stream) {
+    std::vector<TranscribedClip> clips;
+    for (const auto& clip : clips_) clips.push_back(std::move(clip->result));
+    TranscriptBody body = Transcript(request_, clips, usage_);
+    return exchange_->Respond(200, std::move(body.content_type), std::move(body.text));
+  }
+  BeginStream();
+  exchange_->Write("data: " + TranscriptDone(text_, usage_) + "\n\n");
+  exchange_->Finish();
+}
+
+void TranscriptionRun::RespondError(int http_status, const Status& status) {
+  const std::lock_guard lock(mutex_);
+  const std::string_view code = OpenAiErrorCode(http_status, status);
+  if (!streaming_) {
+    return RespondOpenAiError(*exchange_, http_status, status.message(), "", code);
+  }
+  const Json error = OpenAiError(http_status, status.message(), "", code);
+  exchange_->Write("data: " + DumpOrderedJson(error) + "\n\n");
+  exchange_->Finish();
+}
+
+void TranscriptionRun::CancelAll() {
+  std::unique_lock lock(mutex_);
+  const auto cancels = std::exchange(on_gone_, {});
+  lock.unlock();
+  for (const auto& cancel : cancels) cancel();
+}
+
+void TranscriptionRun::Gone() {
+  {
+    const std::lock_guard lock(mutex_);
+    gone_ = true;
+  }
+  changed_.notify_all();
+  CancelAll();
+}
+
+void TranscriptionRun::Behind(bool behind) {
+  std::unique_lock lock(mutex_);
+  behind_ = behind;
+  const auto tell = on_behind_;
+  lock.unlock();
+  for (const auto& one : tell) one(behind);
+}
+
+void TranscriptionRun::AddText(size_t index, std::string_view text) {
+  const std::lock_guard lock(mutex_);
+  clips_[index]->result.text += text;
+  if (request_.stream && failure_.ok()) SendText();
+}
+
+void TranscriptionRun::EndClip(size_t index, AnswerEnd end, const Usage& usage) {
+  {
+    const std::lock_guard lock(mutex_);
+    clips_[index]->result.result = std::move(end.outcome.result);
+    clips_[index]->ended = true;
+    ++ended_;
+    usage_.prompt_tokens += usage.prompt_tokens;
+    usage_.cached_tokens += usage.cached_tokens;
+    usage_.completion_tokens += usage.completion_tokens;
+    if (request_.stream && failure_.ok()) SendText();
+  }
+  changed_.notify_all();
+}
+
+void TranscriptionRun::FailClip(int http_status, const Status& status) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (failure_.ok()) {
+      failure_ = status;
+      failure_status_ = http_status;
+    }
+  }
+  changed_.notify_all();
+}
+
+void TranscriptionRun::SendText() {
+  for (; head_ < clips_.size(); ++head_) {
+    Clip& clip = *clips_[head_];
+    const std::string_view rest = std::string_view(clip.result.text).substr(clip.sent);
+    const std::string delta =
+        text_.size() > 0 && clip.sent > 0 ? std::string(rest) : Continuation(text_, rest);
+    if (!delta.empty()) {
+      BeginStream();
+      exchange_->Write("data: " + TranscriptDelta(delta) + "\n\n");
+      text_ += delta;
+      clip.sent = clip.result.text.size();
+    }
+    if (!clip.ended) return;
+  }
+}
+
+void TranscriptionRun::BeginStream() {
+  if (std::exchange(streaming_, true)) return;
+  exchange_->Begin(200, "text/event-stream", {{"Cache-Control", "no-cache"}});
+}
+
+}  // namespace gemma3n::server
