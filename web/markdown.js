@@ -150,13 +150,20 @@ function codeBlock(source) {
   return {language: match[3].trim().split(/\s/)[0], text: rest.map((line) => line.replace(new RegExp(`^ {0,${indent}}`), '')).join('\n')};
 }
 
-function codeElement(source) {
+// Fills an element that codeElement made.
+function fillCode(element, source) {
   const {language, text} = codeBlock(source);
-  const code = h('code', {}, text);
+  element.querySelector('code').textContent = text;
+  element.querySelector('.code-bar span').textContent = language || 'text';
+  element.querySelector('pre').setAttribute('aria-label', language ? `Code, ${language}` : 'Code');
+  return element;
+}
+
+function codeElement(source) {
+  const code = h('code');
   const copy = h('button', {type: 'button', class: 'icon copy-code', 'aria-label': 'Copy code', title: 'Copy code',
     onclick: () => copyText(code.textContent, copy)}, icon('copy'));
-  return h('div', {class: 'code'}, h('div', {class: 'code-bar'}, h('span', {}, language || 'text'), copy),
-    h('pre', {tabindex: '0', role: 'group', 'aria-label': language ? `Code, ${language}` : 'Code'}, code));
+  return fillCode(h('div', {class: 'code'}, h('div', {class: 'code-bar'}, h('span'), copy), h('pre', {tabindex: '0', role: 'group'}, code)), source);
 }
 
 function listElement(source, depth) {
@@ -199,7 +206,7 @@ export function element({type, source}, depth = 0) {
   switch (type) {
     case 'code': return codeElement(source);
     case 'heading': {
-      const match = HEADING.exec(source.trimEnd());
+      const match = HEADING.exec(source.replace(/\n$/, ''));
       return h(`h${Math.min(6, match[1].length + 2)}`, {}, ...inline(match[2]));  // below the page's own headings
     }
     case 'rule': return h('hr');
@@ -233,9 +240,7 @@ export class MarkdownView {
       if (old && old.type === block.type && old.source === block.source) {
         block.element = old.element;
       } else if (old && old.type === 'code' && block.type === 'code' && block.source.startsWith(old.source)) {
-        block.element = old.element;
-        block.element.querySelector('code').textContent = codeBlock(block.source).text;
-        block.element.querySelector('.code-bar span').textContent = codeBlock(block.source).language || 'text';
+        block.element = fillCode(old.element, block.source);
       } else {
         block.element = element(block);
         if (old) old.element.replaceWith(block.element);

@@ -55,7 +55,7 @@ export function setUpSidebar() {
 // Conversations with their files as data: URLs, in one document that importAll reads.
 export async function exportAll(conversations, name) {
   const out = [];
-  for (const conversation of conversations) {
+  for (const conversation of [...conversations].sort((a, b) => a.created - b.created)) {
     const messages = [];
     for (const {role, text, files = [], finish, stats} of conversation.messages) {
       const kept = [];
