@@ -39,6 +39,9 @@ test=(
 )
 clients=(
   python3-venv         # the clients' own folder
+  chromium             # the page in a browser,
+  chromium-driver      #   driven by WebDriver,
+  python3-selenium     #   in Python
 )
 dev=(
   clang                # second compiler, sanitizers, libFuzzer
