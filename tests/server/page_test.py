@@ -204,7 +204,7 @@ class PageTest(support.ServerTest):
         stopped = self.answer()
         self.assertIn('Stopped.', self.find('.answer .end').text)
         self.assertTrue(stopped)
-        self.server.wait_for_metric('gemma3n_requests_running', 0)
+        self.server.wait_for_metric('gemma3n_running', 0)
         self.reload()  # without the change to fetch
         self.assertIn('Stopped.', self.find('.answer .end').text)
         self.click('Regenerate answer')
