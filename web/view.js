@@ -10,7 +10,7 @@ const number = (value) => value.toLocaleString('en');
 export function statsText({usage, first, seconds}) {
   if (!usage) return '';
   const parts = [`${number(usage.completion_tokens)} token${usage.completion_tokens === 1 ? '' : 's'}`];
-  if (usage.completion_tokens > 1 && seconds > first) parts.push(`${number(Math.round(10 * (usage.completion_tokens - 1) / (seconds - first)) / 10)} tokens/s`);
+  if (usage.completion_tokens > 1 && seconds > first + 0.02) parts.push(`${number(Math.round(10 * (usage.completion_tokens - 1) / (seconds - first)) / 10)} tokens/s`);
   if (first) parts.push(`first after ${first < 10 ? first.toFixed(2) : first.toFixed(0)} s`);
   const cached = usage.prompt_tokens_details?.cached_tokens ?? 0;
   parts.push(`prompt of ${number(usage.prompt_tokens)}${cached ? `, ${number(cached)} of them cached` : ''}`);
