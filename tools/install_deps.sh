@@ -42,6 +42,8 @@ clients=(
   chromium             # the page in a browser,
   chromium-driver      #   driven by WebDriver,
   python3-selenium     #   in Python
+  nginx-light          # a proxy in front of replicas
+  curl                 # the commands of docs/SERVER.md
 )
 dev=(
   clang                # second compiler, sanitizers, libFuzzer
