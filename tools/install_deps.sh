@@ -42,7 +42,6 @@ clients=(
   chromium             # the page in a browser,
   chromium-driver      #   driven by WebDriver,
   python3-selenium     #   in Python
-  nginx-light          # a proxy in front of replicas
   curl                 # the commands of docs/SERVER.md
 )
 dev=(
