@@ -15,6 +15,21 @@ void AddOpenAiRoutes(Router& router, ApiContext context) {
   };
   add("POST", "/v1/chat/completions", HandleChatCompletion);
   add("POST", "/v1/completions", HandleCompletion);
+  add("POST", "/tokenize", HandleTokenize);
+  add("POST", "/detokenize", HandleDetokenize);
+  add("GET", "/tokenizer_info", HandleTokenizerInfo);
+  const auto store = std::make_shared<ResponseStore>();
+  add("POST", "/v1/responses", [store](const ApiContext& api, std::shared_ptr<Exchange> exchange) {
+    HandleResponse(api, store, std::move(exchange));
+  });
+  add("GET", "/v1/responses/*",
+      [store](const ApiContext&, const std::shared_ptr<Exchange>& exchange) {
+        HandleStoredResponse(store, exchange);
+      });
+  add("DELETE", "/v1/responses/*",
+      [store](const ApiContext&, const std::shared_ptr<Exchange>& exchange) {
+        HandleDeletedResponse(store, exchange);
+      });
   add("GET", "/v1/models", HandleModels);
   add("GET", "/v1/models/*", HandleModel);
 }

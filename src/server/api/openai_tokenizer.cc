@@ -1,0 +1,95 @@
+// /tokenize, /detokenize, /tokenizer_info: vLLM's, with which lm-evaluation-harness needs no
+// tokenizer of its own.
+#include <algorithm>
+#include <limits>
+#include <memory>
+
+#include "formats/json.h"
+#include "server/api/openai.h"
+#include "server/api/openai_content.h"
+#include "server/api/openai_error.h"
+#include "server/api/openai_logprobs.h"
+#include "server/api/request_json.h"
+
+namespace gemma3n::server {
+namespace {
+
+void Respond(Exchange& exchange, const Json& body) {
+  exchange.Respond(200, "application/json", DumpOrderedJson(body));
+}
+
+void RespondFailure(Exchange& exchange, const Status& status) {
+  RespondOpenAiError(exchange, HttpStatusOf(status), status.message());
+}
+
+// A text, or a conversation as the model reads it.
+Result<std::vector<int32_t>> Tokens(const ApiContext& context, const Fields& fields,
+                                    std::optional<RequestError>* error) {
+  if (fields.Has("messages")) {
+    Generation generation;
+    generation.messages = ReadOpenAiMessages(fields, *context.media);
+    if (*error) return (*error)->status;
+    G3N_ASSIGN_OR_RETURN(Prompt prompt, context.generator->ReadPrompt(std::move(generation)));
+    return std::move(prompt.tokens);
+  }
+  const std::string text = fields.NeedString("prompt");
+  bool add_bos = true;
+  fields.Bool("add_special_tokens", &add_bos);
+  if (*error) return (*error)->status;
+  return context.engine->Tokenize(text, add_bos);
+}
+
+}  // namespace
+
+void HandleTokenize(const ApiContext& context, std::shared_ptr<Exchange> exchange) {
+  const Result<Json> body = ParseBody(exchange->request().body);
+  if (!body.ok()) return RespondOpenAiError(*exchange, 400, body.status().message());
+  std::optional<RequestError> error;
+  const Fields fields(*body, "", &error);
+  bool texts = false;
+  fields.Bool("return_token_strs", &texts);
+  const Result<std::vector<int32_t>> tokens = Tokens(context, fields, &error);
+  if (error) return RespondOpenAiError(*exchange, *error);
+  if (!tokens.ok()) return RespondFailure(*exchange, tokens.status());
+  Json strings;
+  if (texts) {
+    strings = Json::array();
+    for (const int32_t token : *tokens) strings.push_back(TokenTextOf(*context.engine, token));
+  }
+  Respond(*exchange, {{"count", tokens->size()},
+                      {"max_model_len", context.engine->info().context},
+                      {"tokens", *tokens},
+                      {"token_strs", std::move(strings)}});
+}
+
+void HandleDetokenize(const ApiContext& context, std::shared_ptr<Exchange> exchange) {
+  const Result<Json> body = ParseBody(exchange->request().body);
+  if (!body.ok()) return RespondOpenAiError(*exchange, 400, body.status().message());
+  std::optional<RequestError> error;
+  const Fields fields(*body, "", &error);
+  std::vector<int32_t> tokens;
+  for (const Json& id : fields.List("tokens", std::numeric_limits<size_t>::max())) {
+    if (!id.is_number_integer() || id < 0 || id > std::numeric_limits<int32_t>::max()) {
+      fields.Unexpected("tokens", "a list of token ids");
+      break;
+    }
+    tokens.push_back(id.get<int32_t>());
+  }
+  if (!fields.Has("tokens")) fields.Unexpected("tokens", "a list of token ids");
+  if (error) return RespondOpenAiError(*exchange, *error);
+  Respond(*exchange, {{"prompt", context.engine->Detokenize(tokens, /*skip_special=*/false)}});
+}
+
+void HandleTokenizerInfo(const ApiContext& context, std::shared_ptr<Exchange> exchange) {
+  Json info = {{"tokenizer_class", "GemmaTokenizer"},
+               {"model_max_length", context.engine->info().context}};
+  // Those that the vocabulary has.
+  for (const auto& [key, text] : {std::pair{"bos_token", "<bos>"}, std::pair{"eos_token", "<eos>"},
+                                  std::pair{"pad_token", "<pad>"}}) {
+    const auto ids = context.engine->Tokenize(text, /*add_bos=*/false);
+    info[key] = ids.ok() && ids->size() == 1 ? Json(text) : Json();
+  }
+  Respond(*exchange, info);
+}
+
+}  // namespace gemma3n::server
