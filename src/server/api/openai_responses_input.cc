@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "chat/tools.h"
+#include "server/api/media_json.h"
 #include "server/api/openai_content.h"
 
 namespace gemma3n::server {
