@@ -229,7 +229,10 @@ def calibrate(load):
     load.prompt_words = max(1, round((load.options.prompt_tokens - low) / rate + few))
     if load.options.system_tokens:
         load.system = load.words(round(load.options.system_tokens / rate))
-    return tokens(load.prompt_words)
+    for _ in range(3):  # words differ: towards the count of three prompts
+        measured = sum(tokens(load.prompt_words) for _ in range(3)) / 3
+        load.prompt_words = max(1, round(load.prompt_words + (load.options.prompt_tokens - measured) / rate))
+    return round(measured)
 
 
 def quantile(values, q):
