@@ -68,8 +68,8 @@ class AnswerView {
     this.markdown = new MarkdownView(this.body);
     this.waiting = h('p', {class: 'waiting'}, h('span', {class: 'dots', 'aria-hidden': 'true'}, h('i'), h('i'), h('i')), h('span', {}, 'Reading'));
     this.end = h('div', {class: 'end'});
-    // Live while it grows would read every token aloud: it is announced when complete.
-    this.element = h('article', {class: 'message answer', 'aria-label': 'Answer'}, this.waiting, this.body, this.end);
+    // Live, it would be read aloud token by token: the page announces it when it is complete.
+    this.element = h('article', {class: 'message answer', 'aria-label': 'Answer', 'aria-live': 'off'}, this.waiting, this.body, this.end);
     this.update();
   }
 
@@ -78,7 +78,6 @@ class AnswerView {
     const {message, act} = this;
     this.last = last;
     const going = message.state === 'going';
-    this.element.setAttribute('aria-live', going ? 'off' : 'polite');
     this.element.setAttribute('aria-busy', String(going));
     this.element.classList.toggle('going', going);
     this.element.classList.toggle('last', Boolean(last));

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import sys
 import tempfile
@@ -33,6 +34,39 @@ NEVER_ENDS = """
   const ask = window.fetch;
   window.fetch = (url, options) => ask(url, options?.body ? {...options, body: JSON.stringify(
     {...JSON.parse(options.body), logit_bias: {1: -100, 106: -100}, max_tokens: 6000})} : options);"""
+
+
+class FilesTest(support.ServerTest):
+    """What the browser is given, without one."""
+
+    def test_files(self):
+        types = {'.html': 'text/html; charset=utf-8', '.css': 'text/css; charset=utf-8', '.js': 'text/javascript; charset=utf-8',
+                 '.svg': 'image/svg+xml'}
+        files = list((support.SOURCE / 'web').iterdir())
+        self.assertGreater(len(files), 8)
+        tags = set()
+        for file in files:
+            path = '/' if file.name == 'index.html' else f'/page/{file.name}'
+            status, headers, body = self.server.get(path)
+            self.assertEqual((status, headers['content-type'], body), (200, types[file.suffix], file.read_bytes()), path)
+            self.assertEqual(headers['x-content-type-options'], 'nosniff')
+            for word in ("default-src 'self'", "connect-src 'self'", "frame-ancestors 'none'"):
+                self.assertIn(word, headers['content-security-policy'])
+            tags.add(headers['etag'])
+            for known in (headers['etag'], f'W/{headers["etag"]}', f'"x", {headers["etag"]}', '*'):
+                status, _, body = self.server.get(path, headers={'If-None-Match': known})
+                self.assertEqual((status, body), (304, b''), known)
+            self.assertEqual(self.server.get(path, headers={'If-None-Match': '"other"'})[0], 200)
+            self.assertEqual(self.server.post(path, {})[0], 405)
+            self.assertEqual(re.findall(r'''(?:src|href)=["'](?:https?:)?//|@import|url\(|on(?:click|load|error)=|<script>|innerHTML|style="''',
+                                        file.read_text()), [], f'{file.name}: something from elsewhere, or unsafe')
+        self.assertEqual(len(tags), len(files))
+        self.assertEqual(self.server.get('/page/')[0], 404)
+        self.assertEqual(self.server.get('/page/..%2findex.html')[0] // 100, 4)
+
+    def test_config(self):
+        config = self.server.json('GET', '/page/config.json')
+        self.assertEqual(config, {'model': 'tiny', 'context': 8192, 'max_body_bytes': 128 << 20, 'sees': True, 'hears': True})
 
 
 @unittest.skipUnless(webdriver and CHROMIUM and DRIVER, 'no chromium, chromedriver or selenium')
@@ -220,7 +254,15 @@ class PageTest(support.ServerTest):
         self.ask('Repeat: red green blue')
         self.click('Copy answer')
         self.wait(lambda: self.all('.icon.done'), 'it is copied')
-        self.assertEqual(self.driver.execute_async_script('navigator.clipboard.readText().then(arguments[0])'), 'red green blue')
+        copied = lambda: self.driver.execute_async_script('navigator.clipboard.readText().then(arguments[0])')  # noqa: E731
+        self.assertEqual(copied(), 'red green blue')
+        # The tiny model writes no code: a block is shown by the same means as an answer.
+        self.driver.execute_async_script("""const done = arguments[0];
+            import('/page/markdown.js').then(({MarkdownView}) => {
+              new MarkdownView(document.querySelector('.answer .text')).show('Look:\\n\\n```py\\nx = 1\\n\\ny = 2\\n```\\n'); done(); });""")
+        self.click('Copy code')
+        self.wait(lambda: self.all('.copy-code.done'), 'it is copied')
+        self.assertEqual(copied(), 'x = 1\n\ny = 2')
 
     def test_markdown_is_safe(self):
         """The page's own renderer: nothing that a model writes becomes an element that acts."""
