@@ -7,8 +7,11 @@
 #include <thread>
 #include <utility>
 
+#include "server/api/anthropic.h"
+#include "server/api/audio.h"
 #include "server/api/context.h"
 #include "server/api/generation.h"
+#include "server/api/ollama.h"
 #include "server/api/openai.h"
 #include "server/http/auth.h"
 #include "server/http/gate.h"
@@ -25,6 +28,9 @@ using Clock = std::chrono::steady_clock;
 
 // After the last answer was made, for it to be sent.
 constexpr std::chrono::seconds kFlush{2};
+
+constexpr int kTranscriptionsAtOnce = 4;
+constexpr size_t kMostTranscriptionsWaiting = 64;
 
 // "models/tiny/" is "tiny", "e4b-q4_0.gguf" is "e4b-q4_0".
 std::string NameOfModel(const std::string& path) {
@@ -73,11 +79,13 @@ struct Server::Impl {
   std::unique_ptr<HttpServer> http;
   std::unique_ptr<Scheduler> scheduler;
   std::unique_ptr<Generator> generator;
+  TranscriptionPool transcriptions{kTranscriptionsAtOnce, kMostTranscriptionsWaiting};
 };
 
 // Handlers use the scheduler, and its callbacks the connections.
 Server::Impl::~Impl() {
   if (http) http->StopWorkers();
+  transcriptions.Stop();
   scheduler.reset();
 }
 
@@ -102,6 +110,9 @@ void Server::Impl::AddApis() {
   context.created = std::time(nullptr);
   context.any_model = options.any_model;
   AddOpenAiRoutes(router, context);
+  AddAudioRoutes(router, context, transcriptions);
+  AddAnthropicRoutes(router, context);
+  AddOllamaRoutes(router, context);
 
   const ModelInfo& info = engine->info();
   const int64_t tokens = options.scheduler.context > 0 ? options.scheduler.context : info.context;

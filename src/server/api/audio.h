@@ -3,10 +3,12 @@
 #pragma once
 
 #include "server/api/context.h"
+#include "server/api/transcription_pool.h"
 #include "server/http/router.h"
 
 namespace gemma3n::server {
 
-void AddAudioRoutes(Router& router, ApiContext context);
+// `pool` outlives the routes, and is stopped before the scheduler goes.
+void AddAudioRoutes(Router& router, ApiContext context, TranscriptionPool& pool);
 
 }  // namespace gemma3n::server

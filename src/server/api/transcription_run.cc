@@ -219,6 +219,10 @@ void TranscriptionRun::FailClip(int http_status, const Status& status) {
   changed_.notify_all();
 }
 
+void TranscriptionRun::Stop() {
+  FailClip(503, Status(StatusCode::kCancelled, "the server is going down"));
+}
+
 void TranscriptionRun::SendText() {
   for (; head_ < clips_.size(); ++head_) {
     Clip& clip = *clips_[head_];

@@ -24,6 +24,8 @@ class TranscriptionRun : public std::enable_shared_from_this<TranscriptionRun> {
 
   // Answers the exchange; returns when it is answered, or its client has gone.
   void Run();
+  // From another thread: Run ends soon, with an error for the client.
+  void Stop();
 
  private:
   class ClipExchange;
