@@ -23,6 +23,7 @@ export class Composer {
     const hint = () => { this.prompt.placeholder = narrow.matches ? 'Ask, or attach a picture, sound …' : 'Ask anything, or drop a picture, sound or video'; };
     narrow.addEventListener('change', hint);
     hint();
+    new ResizeObserver(() => document.documentElement.style.setProperty('--composer', `${$('composer').offsetHeight}px`)).observe($('composer'));
     this.setUpDrop();
     this.setUpRecorder();
     this.draw();
