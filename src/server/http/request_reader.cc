@@ -95,7 +95,7 @@ bool RequestReader::http10() const { return parser_->get().version() == 10; }
 bool RequestReader::keep_alive() const { return parser_->keep_alive(); }
 bool RequestReader::has_body() const { return !parser_->is_done(); }
 int64_t RequestReader::body_bytes() const {
-  return static_cast<int64_t>(parser_->get().body().size());
+  return static_cast<int64_t>(parser_->get().body().size() + request_.body.size());
 }
 
 RequestReader::Event RequestReader::Fail(int status, std::string message) {
