@@ -281,8 +281,17 @@ class LimitsTest(RawTest):
         finally:
             for sock in socks:
                 sock.close()
+        deadline = time.monotonic() + 10 * support.PATIENCE
+        while self.status_or_none() != 200 and time.monotonic() < deadline:
+            time.sleep(0.02)
         self.server.wait_for_metric('gemma3n_http_connections', 1)
-        self.assertEqual(self.server.get('/health')[0], 200)
+        self.assertGreaterEqual(self.server.metrics()['gemma3n_http_connections_refused_total'], 20)
+
+    def status_or_none(self):
+        try:
+            return self.server.get('/health')[0]
+        except (ConnectionResetError, BrokenPipeError):
+            return None
 
 
 class KeysTest(RawTest):
@@ -359,6 +368,165 @@ class OriginTest(RawTest):
         for headers in (self.server.get('/health', headers={'Origin': 'https://evil.example'})[1],
                         self.server.request('OPTIONS', '/health', headers={**preflight, 'Origin': 'https://evil.example'})[1]):
             self.assertFalse([name for name in headers if name.startswith('access-control')])
+
+
+# An answer as long as the context: the tokens that would end it are forbidden.
+ENDS = json.loads((support.MODEL / 'generation_config.json').read_text())['eos_token_id']
+LONG = {'model': 'tiny', 'messages': [{'role': 'user', 'content': 'Hello'}], 'stream': True, 'temperature': 0,
+        'logit_bias': {str(token): -100 for token in ENDS}}
+
+
+def post_bytes(body, *headers):
+    data = json.dumps(body).encode()
+    head = ['POST /v1/chat/completions HTTP/1.1', 'Host: localhost', 'Content-Type: application/json', f'Content-Length: {len(data)}',
+            *headers, '', '']
+    return '\r\n'.join(head).encode() + data
+
+
+def begin_stream(server, body=LONG, **kwargs):
+    """A socket on which the answer has begun to come."""
+    sock = server.connect(**kwargs)
+    sock.sendall(post_bytes(body, 'Connection: close'))
+    start = b''
+    while b'data: ' not in start:
+        piece = sock.recv(1024)
+        assert piece, start
+        start += piece
+    assert b' 200 OK' in start, start
+    return sock
+
+
+class AnswersTest(RawTest):
+    ARGS = ('--parallel', '2', '--max-waiting', '2', '--prefix-cache', '0')
+
+    def setUp(self):
+        self.server.wait_for_metric('gemma3n_running', 0)
+        self.before = self.server.metrics()
+
+    def grown(self, name):
+        return self.server.metrics()[name] - self.before[name]
+
+    def test_clients_that_go_free_their_places(self):
+        """Whether they close, reset or are killed; while streaming and while the whole answer is awaited."""
+        def close(sock):
+            sock.close()
+
+        def reset(sock):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\1\0\0\0\0\0\0\0')
+            sock.close()
+
+        cancelled = 0
+        for stream in (True, False):
+            for leave in (close, reset):
+                if stream:
+                    sock = begin_stream(self.server)
+                else:
+                    sock = self.server.connect()
+                    sock.sendall(post_bytes({**LONG, 'stream': False}))
+                    self.server.wait_for_metric('gemma3n_running', 1)
+                leave(sock)
+                self.server.wait_for_metric('gemma3n_running', 0)
+                cancelled += 1
+                self.assertEqual(self.grown('gemma3n_cancelled_total'), cancelled, (stream, leave.__name__))
+        self.assertEqual(self.grown('gemma3n_finished_total'), 0)
+
+    def test_a_killed_client_frees_its_place(self):
+        script = 'import socket,sys; s=socket.create_connection(("127.0.0.1",int(sys.argv[1]))); s.sendall(bytes.fromhex(sys.argv[2])); print(len(s.recv(99)),flush=True); s.recv(1)\nwhile 1: s.recv(100)'
+        with subprocess.Popen(['python3', '-c', script, str(self.server.port), post_bytes(LONG).hex()], stdout=subprocess.PIPE) as client:
+            client.stdout.readline()
+            client.kill()
+        self.server.wait_for_metric('gemma3n_running', 0)
+        self.assertEqual(self.grown('gemma3n_cancelled_total'), 1)
+
+    def test_a_half_closed_client_gets_its_answer(self):
+        body = {**LONG, 'stream': False, 'max_tokens': 1500}
+        with self.server.connect() as sock:
+            sock.sendall(post_bytes(body))
+            sock.shutdown(socket.SHUT_WR)
+            data = read_all(sock)
+        while data.startswith(b'HTTP/1.1 100 '):
+            data = data.partition(b'\r\n\r\n')[2]
+        self.assertEqual(status_of(data), 200)
+        self.assertEqual(json.loads(data.partition(b'\r\n\r\n')[2])['usage']['completion_tokens'], 1500)
+
+    def test_a_slow_reader_waits_alone(self):
+        """Who does not read is paused, and gets all of it in the end; others are answered meanwhile."""
+        with begin_stream(self.server, receive_buffer=4096) as sock:
+            self.server.wait_for_metric('gemma3n_paused', 1)
+            answer = self.server.json('POST', '/v1/chat/completions', {**LONG, 'stream': False, 'max_tokens': 20})
+            self.assertEqual(answer['usage']['completion_tokens'], 20)
+            self.assertEqual(self.server.metrics()['gemma3n_paused'], 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+            data = read_all(sock)
+        self.assertTrue(data.endswith(b'data: [DONE]\n\n\r\n0\r\n\r\n'), data[-200:])
+        self.server.wait_for_metric('gemma3n_paused', 0)
+
+    def test_too_many_wait(self):
+        socks = [begin_stream(self.server) for _ in range(2)]
+        try:
+            for waiting in (1, 2):
+                sock = self.server.connect()
+                sock.sendall(post_bytes({**LONG, 'max_tokens': 5}))
+                socks.append(sock)
+                self.server.wait_for_metric('gemma3n_waiting', waiting)
+            status, headers, body = self.server.post('/v1/chat/completions', LONG)
+            self.assertEqual(status, 429)
+            self.assertEqual(self.grown('gemma3n_refused_total'), 1)
+            self.assertTrue(json.loads(body)['error']['message'])
+            for sock in socks[:2]:
+                sock.close()
+            for sock in socks[2:]:  # their turn comes
+                data = b''
+                while b'[DONE]' not in data:
+                    data += sock.recv(65536)
+        finally:
+            for sock in socks:
+                sock.close()
+
+    def test_times_of_tokens(self):
+        self.server.json('POST', '/v1/chat/completions', {**LONG, 'stream': False, 'max_tokens': 10})
+        self.assertEqual(self.grown('gemma3n_first_token_seconds_count'), 1)
+        self.assertEqual(self.grown('gemma3n_generated_tokens_total'), 10)
+        self.assertGreaterEqual(self.grown('gemma3n_token_gap_seconds_count'), 9)
+
+
+class DrainTest(unittest.TestCase):
+    def test_running_answers_end_well(self):
+        server = support.Server()
+        with server.connect() as old, begin_stream(server, {**LONG, 'max_tokens': 1500}) as sock:
+            old.sendall(b'GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n')
+            read_response(old)
+            server.process.send_signal(signal.SIGTERM)
+            refused = False
+            while not refused:
+                try:
+                    server.connect().close()
+                except ConnectionResetError:
+                    pass  # it had come in when the server stopped listening
+                except ConnectionRefusedError:
+                    refused = True
+            old.sendall(b'GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n')
+            status, headers, body, _ = read_response(old)
+            self.assertEqual((status, json.loads(body), headers['connection']), (503, {'status': 'draining'}, 'close'))
+            data = read_all(sock)
+        self.assertTrue(data.endswith(b'data: [DONE]\n\n\r\n0\r\n\r\n'), data[-200:])
+        self.assertEqual(server.stop(number=None), 0)
+
+    def test_what_takes_too_long_is_cut_off_with_a_word(self):
+        server = support.Server('--drain-seconds', '0.2')
+        with begin_stream(server) as sock:
+            self.assertEqual(server.stop(), 0)
+            data = read_all(sock)
+        self.assertIn(b'error', data[-400:])
+        self.assertTrue(data.endswith(b'0\r\n\r\n'), data[-200:])
+
+    def test_a_second_signal_ends_at_once(self):
+        server = support.Server()
+        with begin_stream(server, receive_buffer=4096):  # not read: it would take for ever
+            server.process.send_signal(signal.SIGINT)
+            time.sleep(0.3)
+            self.assertIsNone(server.process.poll())
+            self.assertEqual(server.stop(signal.SIGINT, check=False), 128 + signal.SIGINT)
 
 
 class LifeTest(unittest.TestCase):

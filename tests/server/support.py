@@ -61,9 +61,9 @@ class Server:
         return self._stderr.read().decode(errors='replace')
 
     def stop(self, number=signal.SIGTERM, check=True, timeout=60):
-        """Ends the server and returns its exit code; with check it must be 0 after SIGTERM or SIGINT."""
-        asked = self.process.poll() is None
-        if asked:
+        """Ends the server and returns its exit code; with check it must be 0 after SIGTERM or SIGINT. With
+        number None only waits."""
+        if number is not None and self.process.poll() is None:
             self.process.send_signal(number)
         try:
             code = self.process.wait(timeout * PATIENCE)
@@ -84,7 +84,11 @@ class Server:
         if receive_buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         sock.settimeout(timeout * PATIENCE)
-        sock.connect((self.host, self.port))
+        try:
+            sock.connect((self.host, self.port))
+        except OSError:
+            sock.close()
+            raise
         return sock
 
     def request(self, method, path, body=None, headers=None, timeout=60):

@@ -97,7 +97,8 @@ std::string HeadText(const ResponseHead& head, const Headers& headers, const Hea
     fmt::format_to(back, "content-length: {}\r\n", *head.content_bytes);
   } else if (!head.content_bytes) {
     // What a proxy must know to hand the pieces on as they come.
-    out += "cache-control: no-store\r\nx-accel-buffering: no\r\n";
+    if (!Names(headers, "cache-control")) out += "cache-control: no-store\r\n";
+    out += "x-accel-buffering: no\r\n";
     if (!head.http10) out += "transfer-encoding: chunked\r\n";
   }
   if (head.close) {
