@@ -246,6 +246,7 @@ typedef struct gemma3n_generation_options {
   int ignore_end_tokens; /* 1: go on after the model's end tokens */
   int top_logprobs;      /* negative: none; 0: of the chosen token; n: and of the n most probable */
   int draft_tokens;      /* most tokens guessed from the text so far, 0 .. 7; changes no answer */
+  const char* json_schema; /* the answer is one JSON value that this JSON Schema allows; NULL: free text */
 } gemma3n_generation_options;
 
 typedef struct gemma3n_logprob {

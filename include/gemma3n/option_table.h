@@ -19,7 +19,7 @@ namespace gemma3n {
 using GenerationField =
     std::variant<std::optional<float> GenerationOptions::*, std::optional<int> GenerationOptions::*,
                  std::optional<uint64_t> GenerationOptions::*, float GenerationOptions::*,
-                 int GenerationOptions::*, int64_t GenerationOptions::*, bool GenerationOptions::*,
+                 std::optional<std::string> GenerationOptions::*, int GenerationOptions::*, int64_t GenerationOptions::*, bool GenerationOptions::*,
                  std::vector<std::string> GenerationOptions::*,
                  std::vector<int32_t> GenerationOptions::*,
                  std::map<int32_t, float> GenerationOptions::*>;

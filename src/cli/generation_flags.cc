@@ -5,6 +5,7 @@
 
 #include "cli/help.h"
 #include "cli/terminal.h"
+#include "cli/text_input.h"
 #include "gemma3n/option_table.h"
 
 namespace gemma3n::cli {
@@ -40,6 +41,17 @@ CLI::Option* AddBias(CLI::App& app, const char* flag, std::map<int32_t, float>& 
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
+// A text, or "@FILE".
+CLI::Option* AddText(CLI::App& app, const char* flag, std::optional<std::string>& text) {
+  const auto parse = [&text, flag](const std::vector<std::string>& values) {
+    const auto read = ReadTextArgument(values.back(), flag);
+    if (!read.ok()) throw CLI::ValidationError(flag, read.status().message());
+    text = *read;
+    return true;
+  };
+  return app.add_option(flag, parse)->expected(1);
+}
+
 template <typename Field>
 constexpr bool IsWhole =
     std::is_integral_v<Field> || std::is_same_v<Field, std::optional<int>> ||
@@ -50,6 +62,8 @@ template <typename Field>
 CLI::Option* AddOption(CLI::App& app, const GenerationOptionSpec& spec, Field& field) {
   if constexpr (std::is_same_v<Field, bool>) {
     return app.add_flag(spec.flag, field);
+  } else if constexpr (std::is_same_v<Field, std::optional<std::string>>) {
+    return AddText(app, spec.flag, field);
   } else if constexpr (std::is_same_v<Field, std::map<int32_t, float>>) {
     return AddBias(app, spec.flag, field);
   } else if constexpr (std::is_same_v<Field, std::vector<std::string>>) {

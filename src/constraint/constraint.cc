@@ -15,7 +15,7 @@ namespace {
 // What has been computed for one constraint so far. When it grows too large, answers move on to a
 // fresh one, and the last to leave frees it.
 struct Memory {
-  static constexpr size_t kMaxBytes = size_t{48} << 20;
+  static constexpr size_t kMaxBytes = size_t{24} << 20;
 
   explicit Memory(const Program& program) : reader(program) {}
   bool full() const { return reader.bytes() + mask_bytes > kMaxBytes; }

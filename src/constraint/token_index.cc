@@ -60,6 +60,9 @@ Result<std::shared_ptr<const TokenIndex>> TokenIndex::Build(std::vector<std::str
     return Error(StatusCode::kInvalidArgument, "token index: expected at most {} tokens, found {}",
                  kMaxTokens, texts.size());
   }
+  if (ends.empty()) {
+    return Error(StatusCode::kInvalidArgument, "token index: expected at least one end token");
+  }
   for (const int32_t end : ends) {
     if (end < 0 || end >= std::ssize(texts)) {
       return Error(StatusCode::kInvalidArgument,

@@ -66,6 +66,7 @@ Status ToGenerationOptions(const gemma3n_generation_options* given, GenerationOp
   out.ignore_end_tokens = c.ignore_end_tokens != 0;
   out.top_logprobs = c.top_logprobs;
   out.draft_tokens = c.draft_tokens;
+  if (c.json_schema != nullptr) out.json_schema = c.json_schema;
   return OkStatus();
 }
 

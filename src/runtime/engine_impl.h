@@ -19,6 +19,7 @@
 #include "model/text/decoder.h"
 #include "model/text/per_layer_input.h"
 #include "model/weights.h"
+#include "runtime/constraints.h"
 #include "runtime/media_encoder.h"
 #include "tokenizer/tokenizer.h"
 
@@ -43,6 +44,7 @@ struct EngineImpl {
   ModelConfig resolved;              // the checkpoint's, completed by mmproj's
   Result<Tokenizer> tokenizer;       // kNotFound: the checkpoint has none, and ids go in and out
   ChatTemplate chat_template;
+  Constraints constraints;
   std::unique_ptr<ThreadPool> pool;
   Ops ops;        // of the text model
   Ops exact_ops;  // of the towers, whose precision is asked for by itself

@@ -57,6 +57,12 @@ Result<std::unique_ptr<Generation>> Generation::Create(const EngineImpl& engine,
   G3N_ASSIGN_OR_RETURN(StopDetector stop, StopDetector::Create(options.stop));
   std::unique_ptr<Generation> g(
       new Generation(engine, options, std::move(sampler), std::move(stop), on_token));
+  if (options.json_schema) {
+    G3N_ASSIGN_OR_RETURN(
+        auto constraint,
+        engine.constraints.Get(*options.json_schema, engine.tokenizer, engine.config()));
+    g->constraint_.emplace(std::move(constraint));
+  }
   for (const PromptRow& row : rows) g->lookup_.Add(row.token, row.embedding == nullptr);
   g->rows_ = std::move(rows);
   g->context_ = context;
@@ -103,30 +109,45 @@ void Generation::Echo(int64_t i, std::span<const float> logits) {
   if (options_.top_logprobs > 0) next.top = TopLogprobs(logits, options_.top_logprobs);
 }
 
+Result<int32_t> Generation::Choose(std::span<float> logits, bool keep) {
+  const bool greedy = constraint_ && sampler_.greedy();
+  std::span<float> scores = logits;
+  if (keep || greedy) {
+    scores_.assign(logits.begin(), logits.end());
+    scores = scores_;
+  }
+  if (greedy) {  // the most probable token of all is that of the allowed ones if it is one
+    const Result<int32_t> token = sampler_.Sample(scores);
+    if (!token.ok() || constraint_->Allows(*token)) return token;
+    scores_.assign(logits.begin(), logits.end());
+  }
+  if (constraint_) constraint_->Mask(scores);
+  return sampler_.Sample(scores);
+}
+
 void Generation::Draw(std::span<float> logits) {
   const int64_t generated = answer_.result.stats.generated_tokens, row = std::ssize(drawn_);
   if (!prefilled_) prefilled_ = first_ = Clock::now();
   if (!drawing_ || Full(generated + row)) return;
   drawing_ = false;
-  std::span<float> scores = logits;
-  if (options_.top_logprobs >= 0) {  // which are the raw logits'
-    scores_.assign(logits.begin(), logits.end());
-    scores = scores_;
-  }
-  const Result<int32_t> token = sampler_.Sample(scores);
+  const bool keep = options_.top_logprobs >= 0;  // which are the raw logits'
+  const Result<int32_t> token = Choose(logits, keep);
   if (!token.ok()) {
     status_ = token.status();
     return;
   }
   if (generated + row == 0) first_ = Clock::now();
   Drawn drawn{.token = *token, .logprob = 0, .top = {}};
-  if (options_.top_logprobs >= 0) {
+  if (keep) {
     drawn.logprob = LogProbability(logits, *token);
     drawn.top = TopLogprobs(logits, options_.top_logprobs);
   }
   drawn_.push_back(std::move(drawn));
   sampler_.ObserveGenerated(*token);
   drawing_ = row < drafts_ && run_[1 + row].token == *token && !answer_.EndOf(*token);
+  if (!constraint_) return;
+  constraint_->Accept(*token);
+  drawing_ = drawing_ && !constraint_->Final();
 }
 
 Status Generation::Deliver(int64_t length) {
@@ -150,6 +171,10 @@ Status Generation::Deliver(int64_t length) {
     return OkStatus();
   }
   G3N_RETURN_IF_ERROR(status_);
+  if (constraint_ && constraint_->Final()) {
+    End(StopReason::kEndToken);  // which is all that may follow
+    return OkStatus();
+  }
   if (Full(stats.generated_tokens)) {
     End(StopReason::kMaxTokens);
     return OkStatus();

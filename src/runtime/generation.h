@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "constraint/constraint.h"
 #include "gemma3n/scheduler.h"
 #include "gemma3n/session.h"
 #include "runtime/answer.h"
@@ -88,10 +89,13 @@ class Generation {
   bool Full(int64_t tokens) const {
     return options_.max_tokens >= 0 && tokens >= options_.max_tokens;
   }
+  // Draws from logits, which are changed unless `keep`.
+  Result<int32_t> Choose(std::span<float> logits, bool keep);
   void End(StopReason reason);
 
   const GenerationOptions& options_;
   Sampler sampler_;
+  std::optional<ConstraintState> constraint_;  // what has been drawn, in options.json_schema
   Answer answer_;
   PromptLookup lookup_;
   std::vector<PromptRow> rows_;  // of the prompt

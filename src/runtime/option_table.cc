@@ -53,6 +53,10 @@ const GenerationOptionSpec kTable[] = {
      "Guess up to N tokens from the text so far and check them in one pass, which changes no answer; "
      "0 is off (default 3)",
      0, 7, &G::draft_tokens},
+    {"json_schema", "--json-schema", "TEXT",
+     "The answer is one JSON value that this JSON Schema allows; {} allows any (@FILE: a file's "
+     "content)",
+     0, 0, &G::json_schema},
     {"top_logprobs", "--logprobs", "N",
      "Report each token's log-probability and the N most probable alternatives", -1, 100,
      &G::top_logprobs},

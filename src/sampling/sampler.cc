@@ -117,7 +117,7 @@ Status Sampler::Prepare(std::span<float> logits) {
     return Error(StatusCode::kInternal, "sampler: none of the {} logits is above -inf",
                  logits.size());
   }
-  if (params_.temperature == 0 || params_.top_k == 1) {
+  if (greedy()) {
     candidates_.assign(1, {1.0, static_cast<int32_t>(best)});
     return OkStatus();
   }

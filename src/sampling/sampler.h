@@ -33,6 +33,9 @@ class Sampler {
   // outside the vocabulary.
   static Result<Sampler> Create(const SamplingParams& params, int64_t vocab_size);
 
+  // Whether Sample takes the most probable token.
+  bool greedy() const { return params_.temperature == 0 || params_.top_k == 1; }
+
   // Tells the penalties about tokens that came before: prompt tokens count for repetition_penalty
   // only.
   void ObservePrompt(std::span<const int32_t> tokens);
