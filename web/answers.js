@@ -39,15 +39,22 @@ async function history(conversation, until) {
   return messages;
 }
 
+// What of an answer is kept when another is made in its place.
+export const snapshot = ({text, error = null, finish = null, stats = ''}) => ({text, error, finish, stats});
+
 // Fills `answer`, the conversation's last message. onchange(answer) after each piece; returns when it has ended, well or not.
 export async function run(conversation, answer, model, onchange) {
   const controller = new AbortController();
   running.set(conversation.id, controller);
-  Object.assign(answer, {state: 'going', text: '', error: null, finish: null, stats: ''});
+  Object.assign(answer, {state: 'going', text: '', error: null, finish: null, stats: '', waited: 0});
   onchange(answer);
   const began = performance.now();
   const since = () => (performance.now() - began) / 1000;
   let first = 0, seconds = 0, usage = null, saved = began;
+  const clock = setInterval(() => {
+    answer.waited = Math.round(since());
+    if (!answer.text) onchange(answer);
+  }, 1000);
   try {
     const messages = await history(conversation, answer);
     for await (const piece of api.chat({model: model || undefined, messages, ...sampling()}, {key: apiKey(), signal: controller.signal})) {
@@ -69,8 +76,10 @@ export async function run(conversation, answer, model, onchange) {
     else if (error instanceof api.ApiError) answer.error = {kind: error.kind, text: error.message, detail: error.detail};
     else answer.error = {kind: 'broken', text: 'The answer could not be read.', detail: String(error.message ?? error)};
   }
+  clearInterval(clock);
   answer.stats = statsText({usage, first, seconds});
   answer.state = 'done';
+  if (answer.versions) answer.versions = [...answer.versions, snapshot(answer)];
   running.delete(conversation.id);
   onchange(answer);
 }

@@ -130,9 +130,21 @@ async function send({text, files}) {
 function again(conversation) {
   if (answers.isRunning(conversation)) return;
   const old = conversation.messages.at(-1);
-  if (old.role === 'assistant') conversation.messages.pop();
+  if (old.role === 'assistant') {
+    conversation.messages.pop();
+    // The answers so far can be turned back to.
+    const versions = old.versions ?? [answers.snapshot(old)];
+    conversation.messages.push({id: newId(), role: 'assistant', text: '', versions, version: versions.length});
+  }
   answer(conversation).catch(fail);
   $('prompt').focus();
+}
+
+function turn(message, step) {
+  message.version += step;
+  Object.assign(message, message.versions[message.version]);
+  save(current);
+  view.sync(current);
 }
 
 function resend(message, text) {
@@ -180,7 +192,7 @@ function drawWelcome() {
 }
 const everything = $('files').accept;
 
-const view = new ConversationView($('log'), $('scroll'), $('latest'), {show, resend, again: () => again(current)});
+const view = new ConversationView($('log'), $('scroll'), $('latest'), {show, resend, turn, again: () => again(current)});
 const composer = new Composer({
   send, show, stop: () => answers.stop(current), config: () => config, used: () => answers.used(current),
   editLast: () => {
@@ -232,6 +244,7 @@ for (const {messages} of conversations) {
     if (message.state !== 'going') continue;  // the page was closed meanwhile
     message.state = 'done';
     message.finish = 'stopped';
+    if (message.versions) message.versions = [...message.versions, answers.snapshot(message)];
   }
 }
 config = await api.config();

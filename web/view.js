@@ -66,11 +66,21 @@ class AnswerView {
     this.act = act;
     this.body = h('div', {class: 'text'});
     this.markdown = new MarkdownView(this.body);
-    this.waiting = h('p', {class: 'waiting'}, h('span', {class: 'dots', 'aria-hidden': 'true'}, h('i'), h('i'), h('i')), h('span', {}, 'Reading'));
+    this.waiting = h('p', {class: 'waiting'}, h('span', {class: 'dots', 'aria-hidden': 'true'}, h('i'), h('i'), h('i')), this.since = h('span', {}, 'Reading'));
     this.end = h('div', {class: 'end'});
     // Live, it would be read aloud token by token: the page announces it when it is complete.
     this.element = h('article', {class: 'message answer', 'aria-label': 'Answer', 'aria-live': 'off'}, this.waiting, this.body, this.end);
     this.update();
+  }
+
+  turn(name, label, step, versions) {
+    const button = iconButton(name, label, () => {
+      this.act.turn(this.message, step);
+      this.element.querySelector(`[aria-label="${label}"]:not(:disabled), .versions button:not(:disabled)`)?.focus();
+    });
+    const to = this.message.version + step;
+    button.disabled = to < 0 || to >= versions;
+    return button;
   }
 
   // last: regenerating is offered.
@@ -82,9 +92,11 @@ class AnswerView {
     this.element.classList.toggle('going', going);
     this.element.classList.toggle('last', Boolean(last));
     this.waiting.hidden = !(going && !message.text);
+    if (!this.waiting.hidden) this.since.textContent = message.waited >= 2 ? `Reading, ${message.waited} s` : 'Reading';
     this.body.hidden = !message.text;
     if (message.text !== this.markdown.text) this.markdown.show(message.text);
-    const end = `${message.state} ${last} ${message.stats ? 1 : 0}`;
+    const versions = message.versions?.length ?? 1;
+    const end = `${message.state} ${last} ${message.version} ${versions}`;
     if (end === this.drawnEnd) return;
     this.drawnEnd = end;
     this.end.replaceChildren();
@@ -103,11 +115,13 @@ class AnswerView {
     const copy = iconButton('copy', 'Copy answer', () => copyText(message.text, copy));
     this.end.append(h('div', {class: 'actions'}, message.text ? copy : '',
       last && !message.error ? iconButton('again', 'Regenerate answer', () => act.again(message)) : '',
+      last && versions > 1 ? h('span', {class: 'versions', role: 'group', 'aria-label': 'Versions of the answer'},
+        this.turn('left', 'Earlier answer', -1, versions), h('span', {}, `${message.version + 1} of ${versions}`), this.turn('right', 'Later answer', 1, versions)) : '',
       h('span', {class: 'stats'}, message.stats ?? '')));
   }
 }
 
-// act: {show(url, name), resend(message, text), again(message)}
+// act: {show(url, name), resend(message, text), again(message), turn(message, step)}
 export class ConversationView {
   constructor(log, scroll, latest, act) {
     Object.assign(this, {log, scroll, latest, act, views: new Map(), dirty: new Set(), frame: 0});
