@@ -135,12 +135,15 @@ Result<std::string> OneSide(const NumberBound& bound, bool lower) {
   const Digits digits = DigitsOf(bound.text);
   const bool negative = bound.value < 0;
   // The far side of zero from the bound is all in, or all out.
-  if (digits.zero() && bound.exclusive) return (lower ? "" : "-") + AtLeast(digits, true);
-  if (negative == lower || digits.zero()) {
-    return std::string(lower ? "(?:" : "(?:-") + kAnyMagnitude + (lower ? "|-" : "|") +
-           AtMost(digits, bound.exclusive) + ")";
+  if ((negative == lower || digits.zero()) && !(digits.zero() && bound.exclusive)) {
+    std::string text = lower ? "(?:" : "(?:-";
+    text += kAnyMagnitude;
+    text += lower ? "|-" : "|";
+    text += AtMost(digits, bound.exclusive);
+    return text += ")";
   }
-  return (lower ? "" : "-") + AtLeast(digits, bound.exclusive);
+  std::string text = lower ? "" : "-";
+  return text += AtLeast(digits, bound.exclusive);
 }
 
 }  // namespace

@@ -88,11 +88,13 @@ Status SchemaCompiler::FillTypes(int32_t node, const SchemaParts& parts) {
   if (types & kString) G3N_RETURN_IF_ERROR(add(String(parts)));
   if (types & (kInteger | kFraction))
     G3N_RETURN_IF_ERROR(add(Number(parts, (types & kFraction) == 0)));
-  if (types & kBoolean) {
-    G3N_RETURN_IF_ERROR(add(Literal("true")));
-    G3N_RETURN_IF_ERROR(add(Literal("false")));
+  std::vector<Regex> literals;
+  if (types & kBoolean) literals = {Regex::Text("true"), Regex::Text("false")};
+  if (types & kNull) literals.push_back(Regex::Text("null"));
+  if (!literals.empty()) {
+    G3N_ASSIGN_OR_RETURN(const int32_t choice, TextsNode(Regex::Choice(std::move(literals))));
+    choices.push_back(choice);
   }
-  if (types & kNull) G3N_RETURN_IF_ERROR(add(Literal("null")));
   program_.nodes[static_cast<size_t>(node)].parts = std::move(choices);
   return OkStatus();
 }

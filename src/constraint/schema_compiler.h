@@ -49,12 +49,14 @@ class SchemaCompiler {
   Result<unsigned> TypesNamed(const Schema& schema);
 
   // Nodes of one type of value under the schemas; nullopt: there is no such value.
-  Result<std::optional<int32_t>> Literal(const char* text);
   Result<std::optional<int32_t>> Number(const SchemaParts& parts, bool integer);
   Result<std::optional<int32_t>> String(const SchemaParts& parts);
   Result<std::optional<int32_t>> Object(const SchemaParts& parts);
   Result<std::optional<int32_t>> Array(const SchemaParts& parts);
   Result<std::optional<int32_t>> TextNode(Dfa dfa);
+  // Nodes of one value, and of the texts of an expression over bytes, of which there are some.
+  Result<int32_t> ConstantNode(const Schema& value);
+  Result<int32_t> TextsNode(const Regex& regex);
 
   Status Required(const SchemaParts& parts, std::vector<std::string>& names);
   // What the schemas say about a property, or about those that none of them names (empty name).

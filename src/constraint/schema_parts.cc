@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <unordered_set>
 
 namespace gemma3n {
 namespace {
@@ -131,6 +132,7 @@ Result<const Schema*> SchemaDocument::Follow(const Schema& from, const std::stri
 
 Status SchemaDocument::Resolve(SchemaParts& parts, bool& never) {
   SchemaParts all = std::move(parts), kept;
+  std::unordered_set<const Schema*> whole;
   for (size_t i = 0; i < all.size(); ++i) {
     const SchemaPart part = all[i];
     const Schema& schema = *part.schema;
@@ -145,12 +147,15 @@ Status SchemaDocument::Resolve(SchemaParts& parts, bool& never) {
     }
     const auto same = std::find_if(kept.begin(), kept.end(),
                                    [&](const SchemaPart& k) { return k.schema == part.schema; });
-    if (same != kept.end()) {
-      same->done &= part.done;
-      continue;
-    }
-    kept.push_back(part);
+    const auto done = static_cast<uint8_t>(part.done | SchemaPart::kResolved);
+    if (same != kept.end())
+      same->done &= done;
+    else
+      kept.push_back({part.schema, done});
     G3N_RETURN_IF_ERROR(Check(schema));
+    // Met as a whole, it must hold as a whole, and so must what it refers to, whatever of that was
+    // dealt with before.
+    if ((part.done & SchemaPart::kResolved) != 0 || !whole.insert(part.schema).second) continue;
     if (schema.contains("$ref")) {
       if (!schema["$ref"].is_string()) return Malformed(schema, "$ref", "a string");
       G3N_ASSIGN_OR_RETURN(const Schema* target, Follow(schema, schema["$ref"].get<std::string>()));

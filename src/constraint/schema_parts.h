@@ -1,7 +1,6 @@
 // Schemas that hold together: what allOf, $ref and a branch of anyOf come to.
 #pragma once
 
-#include <map>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -16,7 +15,7 @@ using Schema = nlohmann::ordered_json;
 
 // One schema of several that all hold; `done` are its keywords that were dealt with already.
 struct SchemaPart {
-  enum Done : uint8_t { kAnyOf = 1, kOneOf = 2 };
+  enum Done : uint8_t { kAnyOf = 1, kOneOf = 2, kResolved = 4 };  // $ref and allOf
   const Schema* schema = nullptr;
   uint8_t done = 0;
 };

@@ -60,6 +60,7 @@ Status SchemaCompiler::FillValues(int32_t node, const SchemaParts& parts, unsign
       bounded = bounded || part.schema->contains(keyword);
   }
   std::vector<Regex> texts;
+  std::vector<int32_t> choices;
   for (const Schema& value : *values) {
     const unsigned type = value.is_null()             ? kNull
                           : value.is_boolean()        ? kBoolean
@@ -76,18 +77,47 @@ Status SchemaCompiler::FillValues(int32_t node, const SchemaParts& parts, unsign
       if (characters < least || characters > most) continue;
     }
     if (bounded && value.is_number() && !numbers.Accepts(text)) continue;
-    if (structured && (type & (kObject | kArray)) != 0) {
+    if ((type & (kObject | kArray)) == 0) {
+      texts.push_back(Regex::Text(text));
+      continue;
+    }
+    if (structured) {
       return document_.Unsupported(*parts.front().schema, "enum",
                                    "an object or a list beside keywords for its parts");
     }
-    texts.push_back(Regex::Text(text));
+    G3N_ASSIGN_OR_RETURN(const int32_t choice, ConstantNode(value));
+    choices.push_back(choice);
   }
-  if (texts.empty()) return OkStatus();
-  G3N_ASSIGN_OR_RETURN(const Nfa nfa, Nfa::Whole(Regex::Choice(std::move(texts))));
-  G3N_ASSIGN_OR_RETURN(Dfa dfa, Dfa::FromNfa(nfa));
-  G3N_ASSIGN_OR_RETURN(const auto choice, TextNode(std::move(dfa)));
-  if (choice) program_.nodes[static_cast<size_t>(node)].parts = {*choice};
+  if (!texts.empty()) {
+    G3N_ASSIGN_OR_RETURN(const int32_t choice, TextsNode(Regex::Choice(std::move(texts))));
+    choices.push_back(choice);
+  }
+  program_.nodes[static_cast<size_t>(node)].parts = std::move(choices);
   return OkStatus();
+}
+
+// Objects and lists are followed part by part, so that white space may stand between them.
+Result<int32_t> SchemaCompiler::ConstantNode(const Schema& value) {
+  if (!value.is_structured()) return TextsNode(Regex::Text(DumpOrderedJson(value)));
+  Program::Node node;
+  node.kind = value.is_object() ? Program::Node::Kind::kObject : Program::Node::Kind::kArray;
+  for (const auto& [name, member] : value.items()) {
+    G3N_ASSIGN_OR_RETURN(const int32_t part, ConstantNode(member));
+    if (value.is_object())
+      node.properties.push_back({name, part, true});
+    else
+      node.parts.push_back(part);
+  }
+  if (value.is_array()) node.least = node.most = static_cast<int32_t>(value.size());
+  return AddNode(std::move(node));
+}
+
+Result<int32_t> SchemaCompiler::TextsNode(const Regex& regex) {
+  G3N_ASSIGN_OR_RETURN(const Nfa nfa, Nfa::Whole(regex));
+  G3N_ASSIGN_OR_RETURN(Dfa dfa, Dfa::FromNfa(nfa));
+  G3N_ASSIGN_OR_RETURN(const auto node, TextNode(std::move(dfa)));
+  if (!node) return Error(StatusCode::kInternal, "a pattern of constants that matches nothing");
+  return *node;
 }
 
 Result<std::optional<int32_t>> SchemaCompiler::TextNode(Dfa dfa) {
@@ -98,12 +128,6 @@ Result<std::optional<int32_t>> SchemaCompiler::TextNode(Dfa dfa) {
   program_.dfas.push_back(std::move(dfa));
   G3N_ASSIGN_OR_RETURN(const int32_t id, AddNode(std::move(node)));
   return std::optional<int32_t>(id);
-}
-
-Result<std::optional<int32_t>> SchemaCompiler::Literal(const char* text) {
-  G3N_ASSIGN_OR_RETURN(const Nfa nfa, Nfa::Whole(Regex::Text(text)));
-  G3N_ASSIGN_OR_RETURN(Dfa dfa, Dfa::FromNfa(nfa));
-  return TextNode(std::move(dfa));
 }
 
 Result<Dfa> SchemaCompiler::NumberDfa(const SchemaParts& parts, bool integer) {

@@ -59,7 +59,9 @@ constexpr const char* kUuid =
 }  // namespace
 
 std::optional<std::string> FormatPattern(std::string_view format) {
-  const auto whole = [](const std::string& pattern) { return "^(?:" + pattern + ")$"; };
+  const auto whole = [](const std::string& pattern) {
+    return std::string("^(?:").append(pattern).append(")$");
+  };
   if (format == "date") return whole(Date());
   if (format == "time") return whole(kTime);
   if (format == "date-time") return whole(Date() + "T" + kTime);

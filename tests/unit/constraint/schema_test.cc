@@ -222,6 +222,15 @@ TEST(Schema, Recursion) {
   EXPECT_EQ(Read("{}", std::string(64, '[')), "part");
   EXPECT_EQ(Read("{}", std::string(65, '[')), "not byte 64");
   EXPECT_TRUE(Takes(R"({"type":"array","items":{"$ref":"#"}})", "[[],[[]]]"));
+  // A choice at the end of the root's reference.
+  const char* sum = R"({"$ref":"#/$defs/e","$defs":{"e":{"anyOf":[{"type":"number"},
+    {"type":"object","properties":{"of":{"type":"array","items":{"$ref":"#"}}},"required":["of"],
+    "additionalProperties":false}]}}})";
+  EXPECT_TRUE(Takes(sum, R"({"of":[1,{"of":[]},2.5]})"));
+  EXPECT_FALSE(Takes(sum, R"({"of":["x"]})"));
+  // A branch that is the whole again adds nothing.
+  EXPECT_FALSE(
+      Takes(R"({"$ref":"#/$defs/e","$defs":{"e":{"anyOf":[{"$ref":"#"},{"type":"null"}]}}})", "1"));
   // References that go round without a value in between.
   EXPECT_TRUE(Takes(R"({"anyOf":[{"$ref":"#"},{"type":"null"}]})", "null"));
 }
