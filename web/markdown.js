@@ -166,25 +166,51 @@ function codeElement(source) {
   return fillCode(h('div', {class: 'code'}, h('div', {class: 'code-bar'}, h('span'), copy), h('pre', {tabindex: '0', role: 'group'}, code)), source);
 }
 
-function listElement(source, depth) {
+function listItem(text, depth) {
+  const task = /^\[([ xX])\]\s+(.*)$/s.exec(text);
+  const children = elements(task ? task[2] : text, depth + 1);
+  const tight = children.length && children[0].tagName === 'P' ? [...children[0].childNodes, ...children.slice(1)] : children;
+  return h('li', {class: task && 'task'}, task && h('span', {role: 'img', 'aria-label': task[1] === ' ' ? 'not done' : 'done'},
+    task[1] === ' ' ? '☐ ' : '☑ '), ...tight);
+}
+
+// What each item of a list says, without its mark and indentation.
+function listItems(source) {
   const lines = source.replace(/\n+$/, '').split('\n');
-  const base = ITEM.exec(lines[0]);
-  const indent = base[1].length;
+  const indent = ITEM.exec(lines[0])[1].length;
   const items = [];
+  let outdent;
   for (const line of lines) {
     const match = ITEM.exec(line);
-    if (match && match[1].length <= indent + 1) items.push({lines: [match[4]], width: match[1].length + match[2].length + 1});
-    else items.at(-1).lines.push(line.replace(new RegExp(`^\\s{0,${items.at(-1).width}}`), ''));
+    if (match && match[1].length <= indent + 1) {
+      items.push([match[4]]);
+      outdent = new RegExp(`^\\s{0,${match[1].length + match[2].length + 1}}`);
+    } else {
+      items.at(-1).push(line.replace(outdent, ''));
+    }
   }
-  const ordered = /\d/.test(base[2]);
-  const start = ordered ? parseInt(base[2], 10) : 1;
-  return h(ordered ? 'ol' : 'ul', {start: start !== 1 && start}, ...items.map((item) => {
-    const task = /^\[([ xX])\]\s+(.*)$/s.exec(item.lines.join('\n'));
-    const children = elements(task ? task[2] : item.lines.join('\n'), depth + 1);
-    const tight = children.length && children[0].tagName === 'P' ? [...children[0].childNodes, ...children.slice(1)] : children;
-    return h('li', {class: task && 'task'}, task && h('span', {role: 'img', 'aria-label': task[1] === ' ' ? 'not done' : 'done'},
-      task[1] === ' ' ? '☐ ' : '☑ '), ...tight);
-  }));
+  return items.map((item) => item.join('\n'));
+}
+
+// Fills an element that listElement made: items that stand are left alone.
+function fillList(element, source, depth) {
+  const items = listItems(source);
+  items.forEach((text, i) => {
+    if (element.items[i] === text) return;
+    const item = listItem(text, depth);
+    if (i < element.items.length) element.children[i].replaceWith(item);
+    else element.append(item);
+  });
+  element.items = items;
+  return element;
+}
+
+function listElement(source, depth) {
+  const [, , mark] = ITEM.exec(source.split('\n', 1)[0]);
+  const start = parseInt(mark, 10);
+  const list = /\d/.test(mark) ? h('ol', {start: start !== 1 && start}) : h('ul');
+  list.items = [];
+  return fillList(list, source, depth);
 }
 
 function cells(line) {
@@ -241,6 +267,8 @@ export class MarkdownView {
         block.element = old.element;
       } else if (old && old.type === 'code' && block.type === 'code' && block.source.startsWith(old.source)) {
         block.element = fillCode(old.element, block.source);
+      } else if (old && old.type === 'list' && block.type === 'list' && block.source.startsWith(old.source)) {
+        block.element = fillList(old.element, block.source, 0);
       } else {
         block.element = element(block);
         if (old) old.element.replaceWith(block.element);
