@@ -1,5 +1,6 @@
 // HTTP: any bytes on a connection are answered in whole answers, and read the same however they are
 // cut. The input's first byte says into pieces of what size.
+#include <fmt/format.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -42,9 +43,9 @@ std::vector<std::string> ReadRequests(const std::string& text, size_t step) {
       const HttpRequest& r = reader->request();
       Require(r.path.starts_with('/') || r.path == "*", "a path begins with a slash");
       Require(r.body.size() <= 2048, "a body keeps the limit");
-      std::string entry = r.method + ' ' + r.path + '\n' + r.body;
-      for (const auto& [name, value] : r.headers) entry += '\n' + name + ':' + value;
-      for (const auto& [name, value] : r.query) entry += '\n' + name + '=' + value;
+      std::string entry = fmt::format("{} {}\n{}", r.method, r.path, r.body);
+      for (const auto& [name, value] : r.headers) entry += fmt::format("\n{}:{}", name, value);
+      for (const auto& [name, value] : r.query) entry += fmt::format("\n{}={}", name, value);
       list.push_back(std::move(entry));
       reader = std::make_unique<RequestReader>(ReadLimits{1024, 2048});
     }
