@@ -86,6 +86,8 @@ class Connection(asyncio.Protocol):
         self.ask()
 
     def ask(self):
+        if self.transport.is_closing():  # while its user thought
+            return
         now = time.perf_counter()
         if not self.load.more(now):
             return self.end()
@@ -165,7 +167,7 @@ async def user(load, delay):
     while load.more(time.perf_counter()):
         over = asyncio.get_running_loop().create_future()
         try:
-            await asyncio.get_running_loop().create_connection(lambda: Connection(load, over), load.host, load.port)
+            _, connection = await asyncio.get_running_loop().create_connection(lambda: Connection(load, over), load.host, load.port)
         except OSError as error:
             load.errors[type(error).__name__] += 1
             await asyncio.sleep(0.5)
@@ -173,10 +175,13 @@ async def user(load, delay):
         try:
             await asyncio.wait_for(over, max(0.0, load.deadline + load.options.patience - time.perf_counter()))
         except asyncio.TimeoutError:
-            if load.options.patience or load.options.requests:
+            if not connection.asking:  # its user thinks
+                pass
+            elif load.options.patience or load.options.requests:
                 load.errors['unfinished at the end'] += 1
             else:
                 load.cut += 1
+            connection.end()
             return
         await asyncio.sleep(0.05)
 
