@@ -98,6 +98,13 @@ void AddAccess(CLI::App& app, ServeOptions& options) {
       ->type_name("NAME")
       ->allow_extra_args(false)
       ->group(group);
+  app.add_option(
+         "--trusted-proxy", http.trusted_proxies,
+         "A proxy of yours by its address (unix: one on --unix-socket), whose X-Forwarded-For "
+         "names the client (repeatable)")
+      ->type_name("ADDRESS")
+      ->allow_extra_args(false)
+      ->group(group);
   app.add_option("--media-folder", options.server.media.folders,
                  "Requests may name files below this folder (repeatable; default: none)")
       ->type_name("DIR")

@@ -107,7 +107,29 @@ void Connection::UpdateBehind() {
   const bool behind = current_.behind ? queue_.waiting() >= limit / 2 : queue_.waiting() > limit;
   if (behind == current_.behind) return;
   current_.behind = behind;
+  if (behind) LimitBehind();
   if (current_.on_behind && !current_.ended) current_.on_behind(behind);
+}
+
+// An answer that waits for its reader keeps its place in the batch: not for one that takes a byte
+// now and then.
+void Connection::LimitBehind() {
+  const auto since = behind_since_ = Clock::now();
+  read_timer_.expires_after(std::chrono::duration_cast<Clock::duration>(
+      std::chrono::duration<double>(context_.options.write_seconds)));
+  read_timer_.async_wait(
+      [this, since, self = shared_from_this()](const boost::system::error_code& ec) {
+        const bool same = phase_ == Phase::kAnswering && current_.behind && since == behind_since_;
+        if (!ec && same && !current_.ended) Lost();
+      });
+}
+
+// What the request and its answer took.
+void Connection::Release() {
+  if (current_.admitted) --context_.metrics.exchanges;
+  context_.metrics.body_bytes -= current_.body_bytes;
+  current_.admitted = false;
+  current_.body_bytes = 0;
 }
 
 void Connection::ReportExchange() {
@@ -126,10 +148,10 @@ void Connection::ReportExchange() {
 
 void Connection::EndExchange() {
   ReportExchange();
-  if (current_.dispatched) --context_.metrics.exchanges;
-  context_.metrics.body_bytes -= current_.body_bytes;
+  Release();
   const bool close = current_.close;
   current_ = {};
+  if (in_.empty()) in_ = std::string();  // a long body has left its memory there
   if (close) return Linger();
   phase_ = Phase::kReading;
   first_ = false;
@@ -169,10 +191,9 @@ void Connection::Close() {
   read_timer_.cancel();
   boost::system::error_code ec;
   socket_.close(ec);
-  context_.metrics.body_bytes -= current_.body_bytes;
+  Release();
   if (!answering) return;
   ReportExchange();
-  if (current_.dispatched) --context_.metrics.exchanges;
   const auto gone = std::move(current_.on_gone);
   current_.on_gone = nullptr;
   current_.on_behind = nullptr;

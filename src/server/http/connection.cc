@@ -21,7 +21,8 @@ namespace {
 constexpr size_t kReadAhead = 64 << 10;  // of requests behind the current one
 constexpr std::chrono::milliseconds kProbeAfter{250};
 constexpr const char* kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-constexpr int kReadsInARow = 8;  // before others have their turn
+constexpr size_t kLongestAddress = 45;  // of IPv6
+constexpr int kReadsInARow = 8;         // before others have their turn
 
 std::chrono::steady_clock::duration Seconds(double seconds) {
   return std::chrono::duration_cast<std::chrono::steady_clock::duration>(
@@ -177,6 +178,19 @@ void Connection::Process() {
   }
 }
 
+// The peer, or whom a proxy of ours asks for: the last entry of X-Forwarded-For is the proxy's own.
+std::string Connection::Asker(const HttpRequest& request) const {
+  const std::vector<std::string>& proxies = context_.options.trusted_proxies;
+  if (std::find(proxies.begin(), proxies.end(), peer_) == proxies.end()) return peer_;
+  std::string_view entry = request.Header("x-forwarded-for");
+  entry.remove_prefix(entry.find_last_of(", ") + 1);
+  const bool decent = !entry.empty() && entry.size() <= kLongestAddress &&
+                      std::all_of(entry.begin(), entry.end(), [](unsigned char c) {
+                        return std::isxdigit(c) || c == '.' || c == ':';
+                      });
+  return decent ? std::string(entry) : peer_;
+}
+
 bool Connection::OnHeader() {
   HttpRequest& request = reader_->request();
   current_.http10 = reader_->http10();
@@ -186,7 +200,8 @@ bool Connection::OnHeader() {
   current_.path = request.path;
   current_.request_id = RequestId(request);
   current_.admission = context_.gate.Admit(request);
-  current_.client = current_.admission.client.empty() ? peer_ : current_.admission.client;
+  current_.client = current_.admission.client;
+  if (current_.client.empty()) current_.client = Asker(request);
   request.headers["x-request-id"] = current_.request_id;
   request.client = current_.client;
   if (const auto& answer = current_.admission.answer) {
@@ -194,6 +209,8 @@ bool Connection::OnHeader() {
     Refuse(answer->status, answer->message, answer->headers);
     return false;
   }
+  current_.admitted = true;
+  ++context_.metrics.exchanges;
   since_ = Clock::now();
   SetReadTimer();
   if (reader_->expects_continue() && reader_->has_body() && in_.empty() && !current_.http10) {
@@ -217,7 +234,6 @@ void Connection::Dispatch() {
   phase_ = Phase::kAnswering;
   read_timer_.cancel();
   current_.dispatched = true;
-  ++context_.metrics.exchanges;
   const Handler& handler = *current_.admission.match.handler;
   const ErrorStyle style = current_.admission.match.style;
   auto exchange = MakeSocketExchange(shared_from_this(), ++id_, std::move(reader_->request()));

@@ -60,6 +60,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::string method, path, client, request_id;
     Clock::time_point start = Clock::now();
     bool http10 = false, head_only = false, close = false;
+    bool admitted = false;              // counted among those that are answered
     bool dispatched = false;            // an Exchange is there
     bool begun = false, ended = false;  // of the answer
     int status = 0;
@@ -76,6 +77,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void WatchForReset();
   void ProbeLater();
   void Process();
+  std::string Asker(const HttpRequest& request) const;
   bool OnHeader();  // false: answered
   void Dispatch();
   bool CountBody();
@@ -91,6 +93,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Send(std::string bytes);
   void OnSent();
   void UpdateBehind();
+  void LimitBehind();
+  void Release();
   void EndExchange();
   void ReportExchange();
   void Linger();
@@ -107,6 +111,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Clock::time_point
       since_;  // the connection's, the last answer's, the header's or the body's begin
   boost::asio::steady_timer read_timer_;
+  Clock::time_point behind_since_;
   uint64_t id_ = 0;
   Current current_;
   SendQueue queue_;

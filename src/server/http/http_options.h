@@ -30,9 +30,10 @@ struct HttpOptions {
   int workers = 4;       // threads for handlers that may block
   int max_queued = 256;  // requests that wait for one of them
 
-  std::vector<std::string> cors_origins;   // "https://example.org", or "*" for any
-  std::vector<std::string> allowed_hosts;  // Host headers taken besides the loopback's names
-  bool log = false;                        // a line on stderr for each request
+  std::vector<std::string> cors_origins;     // "https://example.org", or "*" for any
+  std::vector<std::string> allowed_hosts;    // Host headers taken besides the loopback's names
+  std::vector<std::string> trusted_proxies;  // peers whose X-Forwarded-For names the client
+  bool log = false;                          // a line on stderr for each request
 };
 
 }  // namespace gemma3n::server

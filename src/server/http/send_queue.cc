@@ -4,6 +4,11 @@
 #include <utility>
 
 namespace gemma3n::server {
+namespace {
+
+constexpr size_t kKept = 16 << 10;  // of memory, for the next answer
+
+}  // namespace
 
 SendQueue::SendQueue(Socket& socket, std::chrono::duration<double> patience)
     : socket_(socket), patience_(patience), timer_(socket.get_executor()) {}
@@ -38,7 +43,11 @@ void SendQueue::SendSome() {
     offset_ = 0;
   }
   sending_ = !now_.empty();
-  if (!sending_) return;
+  if (!sending_) {
+    if (now_.capacity() > kKept) now_ = std::string();
+    if (next_.capacity() > kKept) next_ = std::string();
+    return;
+  }
   socket_.async_write_some(
       boost::asio::buffer(now_.data() + offset_, now_.size() - offset_),
       [this, owner = owner_.lock()](const boost::system::error_code& ec, size_t bytes) {

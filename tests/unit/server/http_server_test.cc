@@ -73,6 +73,10 @@ class Client {
     }
     return text;
   }
+  void ReadSome(size_t bytes) {
+    std::string buffer(bytes, 0);
+    ::recv(fd_, buffer.data(), buffer.size(), MSG_DONTWAIT);
+  }
   std::string ReadAll() { return ReadUntil(""); }
   void HalfClose() { ::shutdown(fd_, SHUT_WR); }
   void Close() {
@@ -327,6 +331,24 @@ TEST_F(HttpServerTest, AReaderThatTakesNothingIsCutOff) {
   held->Begin(200, "text/plain");
   held->Write(std::string(64 << 20, 'p'));
   EXPECT_TRUE(Eventually([&] { return gone_ == 1; }));
+}
+
+TEST_F(HttpServerTest, AReaderThatTakesTooLittleWhileItsAnswerWaitsIsCutOff) {
+  options_.write_seconds = 0.5;
+  options_.behind_bytes = 256 << 10;
+  AddHeld();
+  Start();
+  Client client(server_->address(), 8 << 10);
+  client.Get("/held");
+  const auto held = TakeHeld();
+  held->Begin(200, "text/plain");
+  held->Write(std::string(8 << 20, 'p'));
+  // Some bytes now and then, always before the time is over.
+  EXPECT_TRUE(Eventually([&] {
+    client.ReadSome(2000);
+    std::this_thread::sleep_for(20ms);
+    return gone_ == 1;
+  }));
 }
 
 TEST_F(HttpServerTest, DroppingAnExchangeEndsTheConnection) {
