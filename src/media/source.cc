@@ -86,15 +86,8 @@ class Base64Decoder {
   size_t digits_ = 0, padding_ = 0;
 };
 
-Result<std::vector<std::byte>> ReadDataUrl(std::string_view url, size_t max_bytes) {
-  const size_t comma = url.find(',');
-  if (comma == url.npos) {
-    return Error(StatusCode::kInvalidArgument, "{}: no comma before its data", kUrlName);
-  }
-  const std::string_view header = url.substr(0, comma);
-  const bool base64 =
-      EqualsIgnoringCase(header.substr(std::min(header.rfind(';'), header.size())), ";base64");
-  std::string_view data = url.substr(comma + 1);
+// The bytes of the part behind the comma.
+Result<std::vector<std::byte>> Decode(std::string_view data, bool base64, size_t max_bytes) {
   std::vector<std::byte> bytes;
   bytes.reserve(std::min(base64 ? data.size() / 4 * 3 + 3 : data.size(), max_bytes));
   Base64Decoder decoder(bytes);
@@ -115,6 +108,21 @@ Result<std::vector<std::byte>> ReadDataUrl(std::string_view url, size_t max_byte
 }
 
 }  // namespace
+
+Result<std::vector<std::byte>> ReadDataUrl(std::string_view url, size_t max_bytes) {
+  const size_t comma = url.find(',');
+  if (comma == url.npos) {
+    return Error(StatusCode::kInvalidArgument, "{}: no comma before its data", kUrlName);
+  }
+  const std::string_view header = url.substr(0, comma);
+  const bool base64 =
+      EqualsIgnoringCase(header.substr(std::min(header.rfind(';'), header.size())), ";base64");
+  return Decode(url.substr(comma + 1), base64, max_bytes);
+}
+
+Result<std::vector<std::byte>> DecodeBase64(std::string_view text, size_t max_bytes) {
+  return Decode(text, /*base64=*/true, max_bytes);
+}
 
 Result<std::vector<std::byte>> ReadSource(const std::string& source, size_t max_bytes) {
   if (IsDataUrl(source)) return ReadDataUrl(source, max_bytes);

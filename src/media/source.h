@@ -15,6 +15,10 @@ namespace gemma3n {
 // Errors: kNotFound, kIo, kInvalidArgument (a malformed URL), kResourceExhausted (over max_bytes).
 Result<std::vector<std::byte>> ReadSource(const std::string& source, size_t max_bytes);
 
+// Those that the URL spells, and those that base64 alone spells, which is otherwise as in a URL.
+Result<std::vector<std::byte>> ReadDataUrl(std::string_view url, size_t max_bytes);
+Result<std::vector<std::byte>> DecodeBase64(std::string_view text, size_t max_bytes);
+
 // Whether it is one of these URLs rather than a path. The scheme is case-insensitive.
 bool IsDataUrl(std::string_view source);
 

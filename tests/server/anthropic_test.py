@@ -119,6 +119,41 @@ class AnthropicTest(support.ServerTest):
         with_system = self.client.messages.count_tokens(model='tiny', messages=messages, system='Be brief.').input_tokens
         self.assertGreater(with_system, self.client.messages.count_tokens(model='tiny', messages=messages).input_tokens)
 
+    def test_a_tool_that_must_be_called(self):
+        for choice in ({'type': 'any', 'disable_parallel_tool_use': True}, {'type': 'tool', 'name': 'weather',
+                                                                            'disable_parallel_tool_use': True}):
+            message = self.create(user('Weather?'), max_tokens=200, tools=[WEATHER], tool_choice=choice)
+            self.assertEqual(message.stop_reason, 'tool_use')
+            call = message.content[-1]
+            self.assertEqual((call.type, call.name), ('tool_use', 'weather'))
+            self.assertIn(call.input, ({'days': 1}, {'days': 2}))
+        with self.client.messages.stream(model='tiny', max_tokens=200, messages=user('Weather?'), tools=[WEATHER],
+                                         tool_choice=choice, extra_body=GREEDY) as stream:
+            streamed = stream.get_final_message()
+        self.assertEqual(streamed.stop_reason, 'tool_use')
+        self.assertEqual((streamed.content[-1].name, streamed.content[-1].input), (call.name, call.input))
+        # Its result comes back in the next turn.
+        again = self.create(user('Weather?') + [
+            {'role': 'assistant', 'content': message.content},
+            {'role': 'user', 'content': [{'type': 'tool_result', 'tool_use_id': call.id, 'content': 'rain'}, text(REPEAT)]}],
+            tools=[WEATHER], tool_choice={'type': 'none'})
+        self.assertEqual(again.content[0].type, 'text')
+
+    def test_schema(self):
+        schema = {'type': 'object', 'properties': {'colour': {'enum': ['red', 'blue']}}, 'required': ['colour'],
+                  'additionalProperties': False}
+        message = self.create(user('A colour?'), max_tokens=200,
+                              output_config={'format': {'type': 'json_schema', 'schema': schema}})
+        self.assertIn(json.loads(message.content[0].text), ({'colour': 'red'}, {'colour': 'blue'}))
+
+    def test_models(self):
+        listed = self.client.models.list()
+        self.assertEqual([model.id for model in listed], ['tiny'])
+        self.assertEqual((listed.data[0].type, listed.data[0].display_name), ('model', 'tiny'))
+        self.assertEqual(self.client.models.retrieve('tiny'), listed.data[0])
+        with self.assertRaises(anthropic.NotFoundError):
+            self.client.models.retrieve('claude')
+
     def test_errors(self):
         with self.assertRaises(anthropic.NotFoundError) as caught:
             self.client.messages.create(model='claude', max_tokens=5, messages=user('Hi'))

@@ -109,6 +109,12 @@ class OllamaTest(support.ServerTest):
                     for entry in part.logprobs or []]
         self.assertEqual([entry.token for entry in streamed], [entry.token for entry in answer.logprobs])
 
+    def test_formats(self):
+        schema = {'type': 'object', 'properties': {'colour': {'enum': ['red', 'blue']}}, 'required': ['colour'],
+                  'additionalProperties': False}
+        answer = self.chat(user('A colour?'), format=schema, options={'temperature': 0, 'num_predict': 200})
+        self.assertIn(json.loads(answer.message.content), ({'colour': 'red'}, {'colour': 'blue'}))
+
     def test_tools_are_told(self):
         tool = {'type': 'function', 'function': {'name': 'weather', 'description': 'Says it',
                                                  'parameters': {'type': 'object', 'properties': {}}}}

@@ -7,35 +7,25 @@
 #include "formats/json.h"
 #include "server/api/anthropic_answer.h"
 #include "server/api/anthropic_request.h"
+#include "server/api/model_field.h"
 #include "server/api/random_id.h"
 
 namespace gemma3n::server {
 namespace {
 
-void RespondError(Exchange& exchange, int http_status, const std::string& message) {
-  exchange.Respond(http_status, "application/json",
-                   ErrorBody(ErrorStyle::kAnthropic, http_status, message));
-}
-
 // The request, or none after an error was sent.
 std::optional<AnthropicRequest> Read(const ApiContext& context, Exchange& exchange, bool counting) {
   const auto body = ParseBody(exchange.request().body);
   if (!body.ok()) {
-    RespondError(exchange, 400, body.status().message());
+    RespondAnthropicError(exchange, 400, body.status().message());
     return std::nullopt;
   }
   AnthropicRequest request;
-  if (const auto error = ReadAnthropicRequest(*body, *context.media, counting, &request)) {
-    RespondError(exchange, HttpStatusOf(error->status), error->status.message());
+  if (const auto error = ReadAnthropicRequest(*body, context, counting, &request)) {
+    RespondAnthropicError(exchange, IsUnknownModel(*error) ? 404 : HttpStatusOf(*error),
+                          error->status.message());
     return std::nullopt;
   }
-  const auto size = SizeOfModel(context, request.model);
-  if (!size.ok()) {
-    const bool unknown = size.status().code() == StatusCode::kNotFound;
-    RespondError(exchange, unknown ? 404 : 400, size.status().message());
-    return std::nullopt;
-  }
-  request.generation.size = *size;
   return request;
 }
 
@@ -51,7 +41,8 @@ void HandleCountTokens(const ApiContext& context, std::shared_ptr<Exchange> exch
   if (!request) return;
   const auto prompt = context.generator->ReadPrompt(request->generation);
   if (!prompt.ok()) {
-    return RespondError(*exchange, HttpStatusOf(prompt.status()), prompt.status().message());
+    return RespondAnthropicError(*exchange, HttpStatusOf(prompt.status()),
+                                 prompt.status().message());
   }
   exchange->Respond(200, "application/json",
                     DumpOrderedJson({{"input_tokens", prompt->tokens.size()}}));

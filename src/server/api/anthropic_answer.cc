@@ -81,8 +81,7 @@ class WholeAnswer : public Sink {
   }
 
   void OnError(int http_status, const Status& status) override {
-    exchange_->Respond(http_status, "application/json",
-                       ErrorBody(ErrorStyle::kAnthropic, http_status, status.message()));
+    RespondAnthropicError(*exchange_, http_status, status.message());
   }
 
  private:
@@ -130,11 +129,9 @@ class StreamedAnswer : public Sink {
   }
 
   void OnError(int http_status, const Status& status) override {
-    std::string body = ErrorBody(ErrorStyle::kAnthropic, http_status, status.message());
-    if (!begun_) {
-      return exchange_->Respond(http_status, "application/json", std::move(body));
-    }
-    exchange_->Write("event: error\ndata: " + body + "\n\n");
+    if (!begun_) return RespondAnthropicError(*exchange_, http_status, status.message());
+    exchange_->Write("event: error\ndata: " +
+                     ErrorBody(ErrorStyle::kAnthropic, http_status, status.message()) + "\n\n");
     exchange_->Finish();
   }
 
@@ -162,6 +159,13 @@ class StreamedAnswer : public Sink {
 };
 
 }  // namespace
+
+void RespondAnthropicError(Exchange& exchange, int http_status, const std::string& message) {
+  Headers headers;
+  if (http_status == 429 || http_status == 503) headers.emplace_back("Retry-After", "1");
+  exchange.Respond(http_status, "application/json",
+                   ErrorBody(ErrorStyle::kAnthropic, http_status, message), std::move(headers));
+}
 
 std::shared_ptr<Sink> MakeAnthropicSink(std::shared_ptr<Exchange> exchange, std::string id,
                                         std::string model, bool stream) {

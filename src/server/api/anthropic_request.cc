@@ -8,6 +8,7 @@
 #include "formats/json.h"
 #include "server/api/answer_start.h"
 #include "server/api/media_json.h"
+#include "server/api/model_field.h"
 
 namespace gemma3n::server {
 namespace {
@@ -25,7 +26,9 @@ std::optional<Part::Kind> MediaKind(std::string_view type) {
 // Reads a conversation message by message; names of called functions are kept for their results.
 class ConversationReader {
  public:
-  explicit ConversationReader(const MediaAccess& media) : media_(media) {}
+  // What is read is added to `messages`.
+  ConversationReader(const MediaAccess& media, std::vector<Message>& messages)
+      : media_(media), messages_(messages) {}
 
   void ReadMessage(const Fields& message) {
     const std::string role = message.NeedString("role");
@@ -43,8 +46,6 @@ class ConversationReader {
       ReadQuestion(message);
     }
   }
-
-  std::vector<Message> Take() { return std::move(messages_); }
 
  private:
   void ReadAnswer(const Fields& message) {
@@ -155,7 +156,7 @@ class ConversationReader {
   }
 
   const MediaAccess& media_;
-  std::vector<Message> messages_;
+  std::vector<Message>& messages_;
   std::map<std::string, std::string> function_names_;  // by the calls' ids
 };
 
@@ -238,30 +239,29 @@ void ReadOptions(const Fields& fields, bool counting, GenerationOptions* options
 
 }  // namespace
 
-std::optional<RequestError> ReadAnthropicRequest(const Json& body, const MediaAccess& media,
+std::optional<RequestError> ReadAnthropicRequest(const Json& body, const ApiContext& context,
                                                  bool counting, AnthropicRequest* request) {
   std::optional<RequestError> error;
   const Fields fields(body, "", &error);
-  request->model = fields.NeedString("model");
-  fields.Bool("stream", &request->stream);
   Generation& generation = request->generation;
+  request->model = fields.NeedString("model");
+  ReadModelSize(fields, context, request->model, &generation.size);
+  fields.Bool("stream", &request->stream);
   ReadOptions(fields, counting, &generation.options);
   ReadTools(fields, &generation);
+  if (std::string system = ReadSystem(fields); !system.empty()) {
+    generation.messages.push_back(Message::Text("system", std::move(system)));
+  }
 
   const Json& messages = fields.List("messages", kMany);
   if (messages.empty()) fields.Unexpected("messages", "a list of at least one message");
-  ConversationReader reader(media);
+  ConversationReader reader(*context.media, generation.messages);
   size_t index = 0;
   for (const Json& message : messages) {
     reader.ReadMessage(fields.Element("messages", index++, message));
-    if (error) return error;
+    if (error) break;
   }
-  generation.messages = reader.Take();
   TakeAnswerStart(&generation);
-  if (std::string system = ReadSystem(fields); !system.empty()) {
-    generation.messages.insert(generation.messages.begin(),
-                               Message::Text("system", std::move(system)));
-  }
   return error;
 }
 

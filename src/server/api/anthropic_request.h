@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 
+#include "server/api/context.h"
 #include "server/api/generation.h"
-#include "server/api/media_access.h"
 #include "server/api/request_json.h"
 
 namespace gemma3n::server {
@@ -19,8 +19,9 @@ struct AnthropicRequest {
 // Reads the fields of the API and, besides its blocks, {"type": "audio" | "video", "source": ...}
 // with an image's kinds of source. What this engine has no counterpart of (thinking, caching,
 // metadata, tiers) is passed over. counting: the request asks for the prompt's length alone, and
-// needs no max_tokens. Errors: the first field that is wrong; opening media may take time.
-std::optional<RequestError> ReadAnthropicRequest(const Json& body, const MediaAccess& media,
+// needs no max_tokens. Errors: the first field that is wrong; kNotFound only for the model. Opening
+// media may take time, and comes last.
+std::optional<RequestError> ReadAnthropicRequest(const Json& body, const ApiContext& context,
                                                  bool counting, AnthropicRequest* request);
 
 }  // namespace gemma3n::server

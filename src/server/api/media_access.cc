@@ -134,43 +134,33 @@ Result<std::string> FileUrlPath(const std::string& location) {
   return path;
 }
 
+MediaSource Source(std::string name, std::vector<std::byte> bytes) {
+  MediaSource source;
+  source.location = OneLine(std::move(name));
+  source.bytes = std::make_shared<const std::vector<std::byte>>(std::move(bytes));
+  return source;
+}
+
+// What a text spelled.
+Result<MediaSource> Spelled(Result<std::vector<std::byte>> bytes, int64_t max_bytes) {
+  const std::string name = "data: URL";
+  if (bytes.status().code() == StatusCode::kResourceExhausted) return TooLarge(name, max_bytes);
+  if (!bytes.ok()) return bytes.status();
+  return Source(name, *std::move(bytes));
+}
+
 }  // namespace
 
 Result<MediaSource> MediaAccess::Open(std::string_view location) const {
-  MediaSource source;
-  std::string name(location);
-  const auto with_bytes = [&](std::vector<std::byte> bytes) {
-    source.location = OneLine(std::move(name));
-    source.bytes = std::make_shared<const std::vector<std::byte>>(std::move(bytes));
-    return source;
-  };
+  if (IsDataUrl(location)) {
+    return Spelled(ReadDataUrl(location, static_cast<size_t>(options_.max_bytes)),
+                   options_.max_bytes);
+  }
   if (location.empty() || location.find('\0') != location.npos) {
     return Error(StatusCode::kInvalidArgument, "'{}' is no place of a medium", location);
   }
-  if (IsDataUrl(location)) {
-    std::string url = std::move(name);
-    name = SourceName(url);
-    auto bytes = ReadSource(url, static_cast<size_t>(options_.max_bytes));
-    if (bytes.status().code() == StatusCode::kResourceExhausted) {
-      return TooLarge(name, options_.max_bytes);
-    }
-    if (!bytes.ok()) return bytes.status();
-    return with_bytes(*std::move(bytes));
-  }
-  if (HasScheme(location, "http://") || HasScheme(location, "https://")) {
-    if (!options_.remote) {
-      return Error(StatusCode::kInvalidArgument,
-                   "{}: this server does not fetch media (--allow-remote-media); send it as a "
-                   "data: URL",
-                   location);
-    }
-    RemoteFetchOptions fetch;
-    fetch.hosts = options_.remote_hosts;
-    fetch.max_bytes = options_.max_bytes;
-    fetch.seconds = options_.remote_seconds;
-    G3N_ASSIGN_OR_RETURN(auto bytes, FetchRemote(name, fetch));
-    return with_bytes(std::move(bytes));
-  }
+  const std::string name(location);
+  if (HasScheme(location, "http://") || HasScheme(location, "https://")) return Fetch(name);
   std::string path = name;
   if (HasScheme(location, "file:")) {
     G3N_ASSIGN_OR_RETURN(path, FileUrlPath(name));
@@ -180,7 +170,32 @@ Result<MediaSource> MediaAccess::Open(std::string_view location) const {
   }
   G3N_ASSIGN_OR_RETURN(auto bytes,
                        ReadFromFolders(options_.folders, path, name, options_.max_bytes));
-  return with_bytes(std::move(bytes));
+  return Source(name, std::move(bytes));
+}
+
+Result<MediaSource> MediaAccess::OpenBase64(std::string_view text) const {
+  return Spelled(DecodeBase64(text, static_cast<size_t>(options_.max_bytes)), options_.max_bytes);
+}
+
+Result<MediaSource> MediaAccess::Fetch(const std::string& url) const {
+  if (!options_.remote) {
+    return Error(StatusCode::kInvalidArgument,
+                 "{}: this server does not fetch media (--allow-remote-media); send it as a "
+                 "data: URL",
+                 url);
+  }
+  RemoteFetchOptions fetch;
+  fetch.hosts = options_.remote_hosts;
+  fetch.max_bytes = options_.max_bytes;
+  fetch.seconds = options_.remote_seconds;
+  const bool free = ++fetches_ <= options_.remote_at_once;
+  auto bytes = free ? FetchRemote(url, fetch)
+                    : Result<std::vector<std::byte>>(
+                          Error(StatusCode::kResourceExhausted,
+                                "as many media as may be are being fetched; try again later"));
+  --fetches_;
+  if (!bytes.ok()) return bytes.status();
+  return Source(url, *std::move(bytes));
 }
 
 }  // namespace gemma3n::server

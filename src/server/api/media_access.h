@@ -2,9 +2,11 @@
 // folders, http(s) only where it is switched on.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -19,6 +21,7 @@ struct MediaAccessOptions {
       remote_hosts;  // ... from these hosts ("*.example.org"); empty: any public one
   int64_t max_bytes = int64_t{64} << 20;  // of one medium
   double remote_seconds = 20;             // for one fetch
+  int remote_at_once = 3;  // fetches; more are refused, so that slow hosts do not take all threads
 };
 
 class MediaAccess {
@@ -29,11 +32,17 @@ class MediaAccess {
   // links and ".." that lead out of the folders are refused; so is every address that is not public
   // (loopback, private, link-local, ...), after name resolution and on each redirect. Errors:
   // kInvalidArgument (not allowed, with what the operator would have to switch on; malformed),
-  // kNotFound, kOutOfRange (too large), kIo (fetch failed).
+  // kNotFound, kOutOfRange (too large), kIo (fetch failed), kResourceExhausted (remote_at_once).
   Result<MediaSource> Open(std::string_view location) const;
 
+  // A medium spelled in base64. Errors: kInvalidArgument, kOutOfRange.
+  Result<MediaSource> OpenBase64(std::string_view text) const;
+
  private:
-  MediaAccessOptions options_;
+  Result<MediaSource> Fetch(const std::string& url) const;
+
+  const MediaAccessOptions options_;
+  mutable std::atomic<int> fetches_ = 0;
 };
 
 }  // namespace gemma3n::server

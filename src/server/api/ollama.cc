@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "server/api/model_field.h"
 #include "server/api/ollama_answer.h"
 #include "server/api/ollama_request.h"
 
@@ -44,16 +45,10 @@ void Handle(const ApiContext& context, std::shared_ptr<Exchange> exchange, bool 
   const auto body = ParseBody(exchange->request().body);
   if (!body.ok()) return RespondOllamaError(*exchange, 400, body.status().message());
   OllamaRequest request;
-  const auto error = (chat ? ReadOllamaChat : ReadOllamaGenerate)(*body, *context.media, &request);
-  if (error) {
-    return RespondOllamaError(*exchange, HttpStatusOf(error->status), error->status.message());
+  if (const auto error = (chat ? ReadOllamaChat : ReadOllamaGenerate)(*body, context, &request)) {
+    return RespondOllamaError(*exchange, IsUnknownModel(*error) ? 404 : HttpStatusOf(*error),
+                              error->status.message());
   }
-  const auto size = SizeOfOllamaModel(context, request.model);
-  if (!size.ok()) {
-    const bool unknown = size.status().code() == StatusCode::kNotFound;
-    return RespondOllamaError(*exchange, unknown ? 404 : 400, size.status().message());
-  }
-  request.generation.size = *size;
 
   OllamaReply reply;
   reply.model = request.model;
@@ -81,8 +76,10 @@ void HandleGenerate(const ApiContext& context, std::shared_ptr<Exchange> exchang
 }  // namespace
 
 void RespondOllamaError(Exchange& exchange, int http_status, const std::string& message) {
+  Headers headers;
+  if (http_status == 429 || http_status == 503) headers.emplace_back("Retry-After", "1");
   exchange.Respond(http_status, "application/json; charset=utf-8",
-                   ErrorBody(ErrorStyle::kOllama, http_status, message));
+                   ErrorBody(ErrorStyle::kOllama, http_status, message), std::move(headers));
 }
 
 void AddOllamaRoutes(Router& router, ApiContext context) {

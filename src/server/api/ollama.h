@@ -18,9 +18,7 @@ void HandleOllamaShow(const ApiContext& context, const std::shared_ptr<Exchange>
 void HandleOllamaPs(const ApiContext& context, const std::shared_ptr<Exchange>& exchange);
 void HandleOllamaVersion(const ApiContext& context, const std::shared_ptr<Exchange>& exchange);
 
+// Ends the exchange with an error in the API's form. 429 and 503 say when to come again.
 void RespondOllamaError(Exchange& exchange, int http_status, const std::string& message);
-
-// SizeOfModel, for names that may end in ":latest", which Ollama's clients add.
-Result<ModelSize> SizeOfOllamaModel(const ApiContext& context, std::string model);
 
 }  // namespace gemma3n::server

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 #include <span>
 #include <utility>
 
 #include "formats/json.h"
 #include "server/api/ollama.h"
+#include "server/api/utc_time.h"
 
 namespace gemma3n::server {
 namespace {
@@ -27,7 +27,7 @@ Json CallJson(const ToolCall& call, size_t index) {
 
 // What every object begins with, and the text where the two APIs have it.
 Json LineJson(const OllamaReply& reply, std::string_view text) {
-  Json line = {{"model", reply.model}, {"created_at", OllamaNow()}};
+  Json line = {{"model", reply.model}, {"created_at", UtcNow()}};
   if (reply.chat) {
     line["message"] = {{"role", "assistant"}, {"content", text}};
   } else {
@@ -156,20 +156,6 @@ void RespondOllamaLoaded(Exchange& exchange, const OllamaReply& reply) {
   line["done"] = true;
   line["done_reason"] = "load";
   exchange.Respond(200, "application/json; charset=utf-8", DumpOrderedJson(line));
-}
-
-std::string OllamaTime(int64_t nanoseconds) {
-  const std::time_t seconds = nanoseconds / 1000000000;
-  std::tm utc = {};
-  ::gmtime_r(&seconds, &utc);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", utc.tm_year + 1900,
-                     utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
-                     nanoseconds % 1000000000);
-}
-
-std::string OllamaNow() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return OllamaTime(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
 }
 
 }  // namespace gemma3n::server

@@ -28,8 +28,4 @@ std::shared_ptr<Sink> MakeOllamaSink(const ApiContext& context, std::shared_ptr<
 // The answer to a request without a prompt: the model is there.
 void RespondOllamaLoaded(Exchange& exchange, const OllamaReply& reply);
 
-// 2026-01-31T12:34:56.123456789Z
-std::string OllamaTime(int64_t nanoseconds_since_1970);
-std::string OllamaNow();
-
 }  // namespace gemma3n::server

@@ -7,7 +7,9 @@
 #include "runtime/content_hash.h"
 #include "server/api/ollama.h"
 #include "server/api/ollama_answer.h"
+#include "server/api/ollama_request.h"
 #include "server/api/request_json.h"
+#include "server/api/utc_time.h"
 
 namespace gemma3n::server {
 namespace {
@@ -60,7 +62,7 @@ Json ModelJson(const ApiContext& context) {
   const int64_t size = SizeOnDisk(info.path);
   return {{"name", context.model_name},
           {"model", context.model_name},
-          {"modified_at", OllamaTime(context.created * 1000000000)},
+          {"modified_at", UtcTime(context.created)},
           {"size", size},
           {"digest", Digest(info, size)},
           {"details", Details(info)}};
@@ -71,12 +73,6 @@ void Respond(Exchange& exchange, const Json& body) {
 }
 
 }  // namespace
-
-Result<ModelSize> SizeOfOllamaModel(const ApiContext& context, std::string model) {
-  constexpr std::string_view kLatest = ":latest";
-  if (model.ends_with(kLatest)) model.resize(model.size() - kLatest.size());
-  return SizeOfModel(context, model);
-}
 
 void HandleOllamaTags(const ApiContext& context, const std::shared_ptr<Exchange>& exchange) {
   Respond(*exchange, {{"models", Json::array({ModelJson(context)})}});
@@ -105,7 +101,7 @@ void HandleOllamaShow(const ApiContext& context, const std::shared_ptr<Exchange>
   fields.String("model", &model);
   if (model.empty()) fields.Unexpected("model", "a model's name");
   if (error) return RespondOllamaError(*exchange, 400, error->status.message());
-  if (const auto size = SizeOfOllamaModel(context, model); !size.ok()) {
+  if (const auto size = SizeOfModel(context, OllamaModelName(model)); !size.ok()) {
     return RespondOllamaError(*exchange, 404, size.status().message());
   }
   const ModelInfo& info = context.engine->info();
@@ -123,7 +119,7 @@ void HandleOllamaShow(const ApiContext& context, const std::shared_ptr<Exchange>
                         {"gemma3n.embedding_length", info.hidden_size},
                         {"gemma3n.vocab_size", info.vocab_size}}},
                       {"capabilities", std::move(capabilities)},
-                      {"modified_at", OllamaTime(context.created * 1000000000)}});
+                      {"modified_at", UtcTime(context.created)}});
 }
 
 }  // namespace gemma3n::server

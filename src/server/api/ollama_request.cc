@@ -8,6 +8,7 @@
 #include "formats/json.h"
 #include "server/api/answer_start.h"
 #include "server/api/media_json.h"
+#include "server/api/model_field.h"
 
 namespace gemma3n::server {
 namespace {
@@ -142,8 +143,9 @@ void ReadLogprobs(const Fields& fields, GenerationOptions* options, int* shown) 
 }
 
 // What both requests have.
-void ReadCommon(const Fields& fields, OllamaRequest* request) {
+void ReadCommon(const Fields& fields, const ApiContext& context, OllamaRequest* request) {
   request->model = fields.NeedString("model");
+  ReadModelSize(fields, context, OllamaModelName(request->model), &request->generation.size);
   fields.Bool("stream", &request->stream);
   const Json* think = fields.Find("think");
   if (think != nullptr && *think != false) {
@@ -172,30 +174,36 @@ void ReadContext(const Fields& fields, std::vector<int32_t>* out) {
 
 }  // namespace
 
-std::optional<RequestError> ReadOllamaChat(const Json& body, const MediaAccess& media,
+std::string OllamaModelName(std::string model) {
+  constexpr std::string_view kLatest = ":latest";
+  if (model.ends_with(kLatest)) model.resize(model.size() - kLatest.size());
+  return model;
+}
+
+std::optional<RequestError> ReadOllamaChat(const Json& body, const ApiContext& context,
                                            OllamaRequest* request) {
   std::optional<RequestError> error;
   const Fields fields(body, "", &error);
-  ReadCommon(fields, request);
+  ReadCommon(fields, context, request);
   ReadTools(fields, &request->generation);
-  request->generation.messages = ReadMessages(fields, media);
+  request->generation.messages = ReadMessages(fields, *context.media);
   request->empty = request->generation.messages.empty();
   TakeAnswerStart(&request->generation);
   return error;
 }
 
-std::optional<RequestError> ReadOllamaGenerate(const Json& body, const MediaAccess& media,
+std::optional<RequestError> ReadOllamaGenerate(const Json& body, const ApiContext& context,
                                                OllamaRequest* request) {
   std::optional<RequestError> error;
   const Fields fields(body, "", &error);
-  ReadCommon(fields, request);
+  ReadCommon(fields, context, request);
   for (const char* key : {"suffix", "template"}) Refuse(fields, key);
   std::string prompt, system;
   fields.String("prompt", &prompt);
   fields.String("system", &system);
   fields.Bool("raw", &request->raw);
   ReadContext(fields, &request->context);
-  std::vector<Part> parts = ReadMedia(fields, media);
+  std::vector<Part> parts = ReadMedia(fields, *context.media);
   request->empty = prompt.empty() && parts.empty();
   if (!request->context.empty() && (request->raw || !parts.empty())) {
     fields.Fail("context", Error(StatusCode::kInvalidArgument,

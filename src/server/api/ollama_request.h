@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "server/api/context.h"
 #include "server/api/generation.h"
-#include "server/api/media_access.h"
 #include "server/api/request_json.h"
 
 namespace gemma3n::server {
@@ -24,10 +24,13 @@ struct OllamaRequest {
 
 // Besides the API's "images" there are "audios" and "videos" beside them, base64 too. What this
 // engine has no counterpart of (keep_alive, num_ctx, num_thread, mirostat, ...) is passed over.
-// Errors: the first field that is wrong.
-std::optional<RequestError> ReadOllamaChat(const Json& body, const MediaAccess& media,
+// Errors: the first field that is wrong; kNotFound only for the model.
+std::optional<RequestError> ReadOllamaChat(const Json& body, const ApiContext& context,
                                            OllamaRequest* request);
-std::optional<RequestError> ReadOllamaGenerate(const Json& body, const MediaAccess& media,
+std::optional<RequestError> ReadOllamaGenerate(const Json& body, const ApiContext& context,
                                                OllamaRequest* request);
+
+// The name without ":latest", which Ollama's clients add.
+std::string OllamaModelName(std::string model);
 
 }  // namespace gemma3n::server

@@ -50,7 +50,7 @@ void RespondOpenAiError(Exchange& exchange, int http_status, std::string_view me
 }
 
 void RespondOpenAiError(Exchange& exchange, const RequestError& error) {
-  RespondOpenAiError(exchange, 400, error.status.message(), error.param);
+  RespondOpenAiError(exchange, HttpStatusOf(error), error.status.message(), error.param);
 }
 
 }  // namespace gemma3n::server

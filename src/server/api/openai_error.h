@@ -19,7 +19,7 @@ std::string_view OpenAiErrorCode(int http_status, const Status& status);
 // Ends the exchange with an error. 429 and 503 say when to come again.
 void RespondOpenAiError(Exchange& exchange, int http_status, std::string_view message,
                         std::string_view param = {}, std::string_view code = {});
-// What is wrong with the request: 400.
+// What is wrong with the request.
 void RespondOpenAiError(Exchange& exchange, const RequestError& error);
 
 }  // namespace gemma3n::server

@@ -1,5 +1,6 @@
 // /v1/models: the served model, and the published size that it nests.
 #include "formats/json.h"
+#include "server/api/anthropic.h"
 #include "server/api/openai.h"
 #include "server/api/openai_error.h"
 #include "server/api/request_json.h"
@@ -25,15 +26,21 @@ void Respond(Exchange& exchange, const Json& body) {
 }  // namespace
 
 void HandleModels(const ApiContext& context, std::shared_ptr<Exchange> exchange) {
-  Json list = Json::array({ModelJson(context, context.model_name)});
-  if (context.engine->NamedSize("e2b").ok()) {
-    list.push_back(ModelJson(context, context.model_name + ":e2b"));
+  std::vector<std::string> names = {context.model_name};
+  if (context.engine->NamedSize("e2b").ok()) names.push_back(context.model_name + ":e2b");
+  if (IsAnthropicRequest(exchange->request())) {
+    return RespondAnthropicModels(context, *exchange, names);
   }
+  Json list = Json::array();
+  for (const std::string& name : names) list.push_back(ModelJson(context, name));
   Respond(*exchange, {{"object", "list"}, {"data", std::move(list)}});
 }
 
 void HandleModel(const ApiContext& context, std::shared_ptr<Exchange> exchange) {
   const std::string name = exchange->request().path.substr(std::string("/v1/models/").size());
+  if (IsAnthropicRequest(exchange->request())) {
+    return RespondAnthropicModel(context, *exchange, name);
+  }
   if (const auto size = SizeOfModel(context, name); !size.ok()) {
     return RespondOpenAiError(*exchange, 404, size.status().message(), "model", "model_not_found");
   }

@@ -30,6 +30,10 @@ std::optional<int64_t> Whole(const Json& value) {
 
 }  // namespace
 
+int HttpStatusOf(const RequestError& error) {
+  return error.status.code() == StatusCode::kResourceExhausted ? 503 : 400;
+}
+
 Result<Json> ParseBody(std::string_view body) {
   Result<Json> json = ParseOrderedJson(body, "request");
   if (!json.ok()) return Status(StatusCode::kInvalidArgument, json.status().message());

@@ -23,6 +23,10 @@ struct RequestError {
   Status status;
 };
 
+// Its HTTP status: what is wrong with a request is the client's to mend (400), unless the server
+// lacks something for it at the moment (503).
+int HttpStatusOf(const RequestError& error);
+
 // The body of a request as an object. Errors: kInvalidArgument for what is no JSON object, is
 // nested deeper than 64, or holds more than a million values.
 Result<Json> ParseBody(std::string_view body);

@@ -44,6 +44,12 @@ TEST(ReadSource, MalformedDataUrls) {
   }
 }
 
+TEST(DecodeBase64, AsInAUrl) {
+  EXPECT_EQ(Text(DecodeBase64("TW\r\nFu TWE=", kLimit)), "ManMa");
+  EXPECT_EQ(DecodeBase64("TWFuTWFu", 5).status().code(), StatusCode::kResourceExhausted);
+  EXPECT_EQ(DecodeBase64("TW*u", kLimit).status().code(), StatusCode::kInvalidArgument);
+}
+
 TEST(ReadSource, Limits) {
   EXPECT_TRUE(ReadSource("data:,12345", 5).ok());
   EXPECT_EQ(ReadSource("data:,12345", 4).status().code(), StatusCode::kResourceExhausted);

@@ -190,9 +190,13 @@ TEST_F(AnthropicTest, WhatIsRefused) {
 }
 
 TEST_F(AnthropicTest, UnknownModel) {
-  const auto exchange = Ask({{"model", "claude"}, {"messages", Hello()}});
+  auto exchange = Ask({{"model", "claude"}, {"messages", Hello()}});
   EXPECT_EQ(exchange->http_status, 404);
   EXPECT_EQ(exchange->json()["error"]["type"], "not_found_error");
+  // Said before any medium is opened.
+  exchange = Ask({{"model", "claude"}, {"messages", "none"}});
+  EXPECT_EQ(exchange->http_status, 404);
+  EXPECT_EQ(Ask({{"model", "tiny:x"}, {"messages", Hello()}})->http_status, 400);
 }
 
 TEST_F(AnthropicTest, WholeAnswer) {
@@ -303,6 +307,7 @@ TEST_F(AnthropicTest, ErrorsBeforeAndInAStream) {
   sink().OnError(429, Status(StatusCode::kResourceExhausted, "full"));
   EXPECT_EQ(exchange->http_status, 429);
   EXPECT_EQ(exchange->json()["error"]["type"], "rate_limit_error");
+  EXPECT_THAT(exchange->headers, ::testing::Contains(::testing::Pair("Retry-After", "1")));
 
   exchange = Ask({{"messages", Hello()}, {"stream", true}});
   sink().OnStart(1);

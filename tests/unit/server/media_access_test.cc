@@ -144,6 +144,23 @@ TEST(MediaAccess, DataUrls) {
   }
 }
 
+TEST(MediaAccess, Base64) {
+  const MediaAccess access({});
+  EXPECT_EQ(Text(access.OpenBase64("aGVsbG8=")), "hello");
+  EXPECT_EQ(access.OpenBase64("a*b=").status().code(), StatusCode::kInvalidArgument);
+  MediaAccessOptions small;
+  small.max_bytes = 4;
+  EXPECT_EQ(MediaAccess(small).OpenBase64("aGVsbG8=").status().code(), StatusCode::kOutOfRange);
+}
+
+TEST(MediaAccess, FetchesAtOnceAreLimited) {
+  MediaAccessOptions options;
+  options.remote = true;
+  options.remote_at_once = 0;
+  EXPECT_EQ(MediaAccess(options).Open("http://example.org/").status().code(),
+            StatusCode::kResourceExhausted);
+}
+
 TEST(MediaAccess, RemoteOnlyWhereSwitchedOnAndPublic) {
   const LoopbackServer server(
       [](const std::string&) { return HttpReply(200, "", "reached what it must not"); });

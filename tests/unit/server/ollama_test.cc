@@ -2,7 +2,7 @@
 
 #include <sstream>
 
-#include "server/api/ollama_answer.h"
+#include "server/api/utc_time.h"
 #include "tests/unit/server/api_fixture.h"
 
 namespace gemma3n::server {
@@ -307,9 +307,11 @@ TEST_F(OllamaTest, WhatIsServed) {
   EXPECT_EQ(Call("POST", "/api/show", "{}")->http_status, 400);
 }
 
-TEST(OllamaTime, Rfc3339) {
-  EXPECT_EQ(OllamaTime(0), "1970-01-01T00:00:00.000000000Z");
-  EXPECT_EQ(OllamaTime(1769862896123456789), "2026-01-31T12:34:56.123456789Z");
+TEST(UtcTime, Rfc3339) {
+  EXPECT_EQ(UtcTime(0), "1970-01-01T00:00:00Z");
+  EXPECT_EQ(UtcTime(951782400), "2000-02-29T00:00:00Z");
+  EXPECT_EQ(UtcTimeOfNanoseconds(1769862896123456789), "2026-01-31T12:34:56.123456789Z");
+  EXPECT_EQ(UtcNow().size(), UtcTimeOfNanoseconds(0).size());
 }
 
 }  // namespace
