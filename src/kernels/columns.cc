@@ -100,15 +100,12 @@ ColumnMatrix LazyColumns::Get(ThreadPool& pool) {
         TurnStrip(w_, begin, std::min(begin + kStrip, end), data_.as<std::byte>());
       }
     });
-    made_.store(true, std::memory_order_release);
-    LetGo();
+    WasRead();
   });
+  if (mapped_ && read_.exchange(false, std::memory_order_relaxed)) {
+    ReleaseMappedPages({w_.data, static_cast<size_t>(w_.rows * w_.row_bytes)});
+  }
   return {w_.rows, w_.cols, data_.as<std::byte>()};
-}
-
-void LazyColumns::LetGo() const {
-  if (!mapped_ || !made_.load(std::memory_order_acquire)) return;
-  ReleaseMappedPages({w_.data, static_cast<size_t>(w_.rows * w_.row_bytes)});
 }
 
 }  // namespace gemma3n

@@ -30,15 +30,15 @@ class LazyColumns {
   // Safe from several threads. Throws std::bad_alloc.
   ColumnMatrix Get(ThreadPool& pool);
 
-  // After w itself was read: where the copy exists, the pages of both would be resident from now on,
-  // so w's are let go.
-  void LetGo() const;
+  // w itself was read: where the copy exists as well, the pages of both are resident, so w's are let
+  // go at the next Get. Not at once: passes of many rows may follow each other.
+  void WasRead() { read_.store(true, std::memory_order_relaxed); }
 
  private:
   Matrix w_;
   bool mapped_;
   std::once_flag once_;
-  std::atomic<bool> made_{false};
+  std::atomic<bool> read_{false};
   Buffer data_;
 };
 

@@ -46,6 +46,7 @@ struct KernelTable {
   // Rounded products for few and for many rows of x; null where `linear` is as fast.
   const FewRowsKernels* few_rows;
   const ManyRowsKernels* many_rows;
+  const ManyRowsKernels* several_rows;  // up to kSeveralRows, before many_rows
 
   // y[t, r - row_begin ...]: y.row(t)[r] = sum_c w[r, c] * x.row(t)[c] for r in [row_begin, row_end), every t.
   // x: [T, w.cols] float32, y: [T, >= w.rows] float32. Products and sums in float32, whatever w's dtype. Indexed by DType.

@@ -34,6 +34,8 @@ struct ManyRowsKernels {
   int64_t group_rows;  // rows of W that are expanded together: ranges are best multiples of it
 };
 
+// Rows of x that are still few enough to go another way than a prompt, where a table has one.
+inline constexpr int64_t kSeveralRows = 16;
 inline constexpr int64_t kManyRowsSlab = 512;  // columns; a multiple of every type's block
 
 }  // namespace gemma3n

@@ -21,18 +21,28 @@ int64_t RangeRows(int64_t rows, int64_t threads, const ManyRowsKernels& kernels)
       kernels.group_rows);
 }
 
+// The kernels for all the products; null where there are none.
+const ManyRowsKernels* Choose(std::initializer_list<Ops::Product> products, int64_t rows,
+                              const KernelTable& table) {
+  for (const ManyRowsKernels* kernels :
+       {rows <= kSeveralRows ? table.several_rows : nullptr, table.many_rows}) {
+    const auto offers = [&](const Ops::Product& p) {
+      return kernels->multiply[static_cast<int>(p.w.dtype)] != nullptr;
+    };
+    if (kernels != nullptr && std::all_of(products.begin(), products.end(), offers)) return kernels;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 bool ManyRowsLinear(std::initializer_list<Ops::Product> products, const ManyRowsInput& in,
                     const Ops& ops) {
   const ConstView& x = in.x;
   const bool gated = in.up.data != nullptr;
-  const ManyRowsKernels* kernels = ops.kernels().many_rows;
-  if (kernels == nullptr || x.rows < kManyRows || x.cols <= 0) return false;
-  if (gated && kernels->pack_gated == nullptr) return false;
-  for (const Ops::Product& p : products) {
-    if (kernels->multiply[static_cast<int>(p.w.dtype)] == nullptr) return false;
-  }
+  if (x.rows < kManyRows || x.cols <= 0) return false;
+  const ManyRowsKernels* kernels = Choose(products, x.rows, ops.kernels());
+  if (kernels == nullptr || (gated && kernels->pack_gated == nullptr)) return false;
   const int64_t threads = ops.pool().threads(), most = std::min(x.rows, kernels->most_rows);
   const int64_t packed_bytes = RoundUp(kernels->packed_bytes(most, x.cols), 64);
   const int64_t thread_bytes = RoundUp(kernels->scratch_bytes(most), 64);

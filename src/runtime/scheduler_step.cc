@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "kernels/few_rows.h"
+#include "kernels/many_rows.h"
 #include "runtime/forward.h"
 #include "runtime/guard.h"
 #include "runtime/scheduler_impl.h"
@@ -15,8 +16,12 @@ using internal::PrefixCache;
 
 namespace {
 
-// Rows that guesses may fill up to: as many as read the weights in the same way as fewer do.
-constexpr int64_t kMostGuessedRows = 32;
+// Rows that guesses may fill up to, where they cost little beside the answers' own: within what one
+// kind of product takes (docs/KERNELS.md), more beside a prompt's slice.
+int64_t GuessedRows(int64_t answers, bool beside_prompts) {
+  if (beside_prompts) return 32;
+  return answers <= kFewRows / 2 ? kFewRows : kSeveralRows;
+}
 
 }  // namespace
 
@@ -52,10 +57,8 @@ int64_t Scheduler::Impl::PlanAnswers(std::span<Job* const> active) {
     if (job->status.ok()) ++(job->in_prompt() ? prompts : answers);
   }
   if (answers == 0) return 0;
-  const bool many = prompts > 0 || answers > kFewRows;
-  const int64_t most = many ? kMostGuessedRows : kFewRows;
-  const int64_t chunk = engine->options.prefill_chunk;
-  const int64_t drafts = std::clamp<int64_t>(std::min(most, chunk) / answers - 1, 0, chunk - 1);
+  const int64_t most = std::min(GuessedRows(answers, prompts > 0), engine->options.prefill_chunk);
+  const int64_t drafts = std::max<int64_t>(most / answers - 1, 0);
   int64_t rows_planned = 0;
   for (Job* job : active) {
     if (!job->status.ok() || job->in_prompt()) continue;

@@ -7,8 +7,10 @@
 
 namespace gemma3n {
 
-constexpr KernelTable WithManyAttention(const ManyAttention* many, KernelTable table) {
-  table.attention.many = many;
+constexpr KernelTable WithTiles(const ManyAttention* attention, const ManyRowsKernels* several_rows,
+                                KernelTable table) {
+  table.attention.many = attention;
+  table.several_rows = several_rows;
   return table;
 }
 
@@ -22,8 +24,8 @@ constinit const KernelTable avx512bf16::kTable = simd::WithManyRows(
     &avx512vnni::kManyRowsKernels,
     simd::MakeTable<avx512::Simd>("avx512bf16", &avx512::kFloat32, &avx512vnni::kInt8,
                                   &avx512bf16::kBFloat16, &avx512vnni::kFewRows));
-constinit const KernelTable amx::kTable = WithManyAttention(
-    &amx::kManyAttention,
+constinit const KernelTable amx::kTable = WithTiles(
+    &amx::kManyAttention, &amx::kSeveralRowsKernels,
     simd::WithManyRows(
         &amx::kManyRowsKernels,
         simd::MakeTable<avx512::Simd>("amx", &avx512::kFloat32, &amx::kInt8, &amx::kBFloat16,

@@ -28,6 +28,6 @@ extern const PackedKernels kBFloat16;
 namespace gemma3n::amx {
 extern const KernelTable kTable;
 extern const PackedKernels kBFloat16, kInt8, kFloat32;
-extern const ManyRowsKernels kManyRowsKernels;
+extern const ManyRowsKernels kManyRowsKernels, kSeveralRowsKernels;
 extern const ManyAttention kManyAttention;
 }  // namespace gemma3n::amx
