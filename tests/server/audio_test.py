@@ -58,6 +58,15 @@ class AudioTest(support.ServerTest):
         self.assertEqual(len(segment.tokens), 3)
         self.assertTrue(-5 < segment.avg_logprob < 0)
 
+    def test_logprobs(self):
+        answer = self.transcribe(include=['logprobs'])
+        self.assertEqual(''.join(entry.token for entry in answer.logprobs), WORDS)
+        self.assertEqual(bytes(map(int, answer.logprobs[1].bytes)), b' bird')
+        self.assertTrue(all(-5 < entry.logprob <= 0 for entry in answer.logprobs))
+        self.assertIsNone(self.transcribe().logprobs)
+        done = list(self.transcribe(include=['logprobs'], stream=True))[-1]
+        self.assertEqual(len(done.logprobs), 3)
+
     def test_stream(self):
         events = list(self.transcribe(stream=True))
         self.assertEqual([event.type for event in events],
@@ -102,7 +111,7 @@ class AudioTest(support.ServerTest):
         self.assertEqual((caught.exception.code, caught.exception.param), ('model_not_found', 'model'))
         for kwargs, words in (({'file': ('x.wav', b'no sound')}, 'x.wav'),
                               ({'file': support.EXAMPLES / 'media' / 'picture.png'}, 'picture.png'),
-                              ({'language': '??'}, 'language'), ({'response_format': 'xml'}, 'response_format'),
+                              ({'language': '??'}, 'language'), ({'include': ['x']}, 'include'), ({'response_format': 'xml'}, 'response_format'),
                               ({'timestamp_granularities': ['word']}, 'single words'),
                               ({'stream': True, 'response_format': 'srt'}, 'stream')):
             with self.assertRaisesRegex(openai.BadRequestError, words) as caught:

@@ -32,8 +32,8 @@ class ConversationReader {
 
   void ReadMessage(const Fields& message) {
     const std::string role = message.NeedString("role");
-    if (message.ok() && role != "user" && role != "assistant") {
-      return message.Unexpected("role", "\"user\" or \"assistant\"");
+    if (message.ok() && role != "user" && role != "assistant" && role != "system") {
+      return message.Unexpected("role", "\"user\", \"assistant\" or \"system\"");
     }
     const Json* content = message.Find("content");
     if (content != nullptr && content->is_string()) {
@@ -43,7 +43,7 @@ class ConversationReader {
     } else if (role == "assistant") {
       ReadAnswer(message);
     } else {
-      ReadQuestion(message);
+      ReadQuestion(role, message);
     }
   }
 
@@ -67,10 +67,10 @@ class ConversationReader {
     messages_.push_back(CallMessage(text, calls));
   }
 
-  void ReadQuestion(const Fields& message) {
+  void ReadQuestion(const std::string& role, const Fields& message) {
     std::vector<Part> parts;
     const auto flush = [&] {
-      if (!parts.empty()) messages_.push_back(Message::Parts("user", std::exchange(parts, {})));
+      if (!parts.empty()) messages_.push_back(Message::Parts(role, std::exchange(parts, {})));
     };
     ForEach(message, "content", [&](const Fields& block, const std::string& type) {
       if (type != "tool_result") return ReadBlock(block, type, parts);
@@ -112,6 +112,10 @@ class ConversationReader {
       parts.push_back(ReadMedium(*kind, block.Object("source")));
     } else if (type == "document") {
       ReadDocument(block, parts);
+    } else if (type == "search_result") {
+      parts.push_back(
+          Part::Text(block.NeedString("title") + "\n" + block.NeedString("source") + "\n"));
+      for (Part& part : ReadContent(block, "content")) parts.push_back(std::move(part));
     } else {
       block.Unexpected(
           "type", "\"text\", \"image\", \"audio\", \"video\", \"document\" or \"tool_result\"");

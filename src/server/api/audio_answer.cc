@@ -6,6 +6,7 @@
 
 #include "formats/json.h"
 #include "runtime/subtitles.h"
+#include "server/api/openai_logprobs.h"
 
 namespace gemma3n::server {
 namespace {
@@ -31,7 +32,7 @@ TranscriptBody Subtitles(TranscriptFormat format, const char* content_type,
 // The mean over the tokens; 0 where there are none.
 double MeanLogprob(const GenerationResult& result) {
   double sum = 0;
-  for (const TokenLogprob& token : result.logprobs) sum += token.logprob;
+  for (const TokenLogprob& token : result.logprobs) sum += FiniteLogprob(token.logprob);
   return result.logprobs.empty() ? 0 : sum / static_cast<double>(result.logprobs.size());
 }
 
@@ -80,6 +81,22 @@ Json UsageJson(const Usage& usage) {
           {"total_tokens", usage.prompt_tokens + usage.completion_tokens}};
 }
 
+void AddLogprobsAndUsage(const Engine& engine, const AudioRequest& request,
+                         const std::vector<TranscribedClip>& clips, const Usage& usage,
+                         Json* json) {
+  if (request.logprobs) {
+    Json list = Json::array();
+    for (const TranscribedClip& clip : clips) {
+      for (const TokenLogprob& token : clip.result.logprobs) {
+        list.push_back(LogprobEntry(engine, token.token, token.logprob, {}, 0));
+        list.back().erase("top_logprobs");
+      }
+    }
+    (*json)["logprobs"] = std::move(list);
+  }
+  (*json)["usage"] = UsageJson(usage);
+}
+
 }  // namespace
 
 std::string Continuation(std::string_view text, std::string_view next) {
@@ -91,8 +108,8 @@ std::string Continuation(std::string_view text, std::string_view next) {
   return words;
 }
 
-TranscriptBody Transcript(const AudioRequest& request, const std::vector<TranscribedClip>& clips,
-                          const Usage& usage) {
+TranscriptBody Transcript(const Engine& engine, const AudioRequest& request,
+                          const std::vector<TranscribedClip>& clips, const Usage& usage) {
   switch (request.format) {
     case AudioFormat::kText:
       return {kPlain, Joined(clips) + "\n"};
@@ -105,17 +122,21 @@ TranscriptBody Transcript(const AudioRequest& request, const std::vector<Transcr
     case AudioFormat::kJson:
       break;
   }
-  return {"application/json",
-          DumpOrderedJson({{"text", Joined(clips)}, {"usage", UsageJson(usage)}})};
+  Json json = {{"text", Joined(clips)}};
+  AddLogprobsAndUsage(engine, request, clips, usage, &json);
+  return {"application/json", DumpOrderedJson(json)};
 }
 
 std::string TranscriptDelta(std::string_view text) {
   return DumpOrderedJson({{"type", "transcript.text.delta"}, {"delta", text}});
 }
 
-std::string TranscriptDone(std::string_view text, const Usage& usage) {
-  return DumpOrderedJson(
-      {{"type", "transcript.text.done"}, {"text", text}, {"usage", UsageJson(usage)}});
+std::string TranscriptDone(const Engine& engine, const AudioRequest& request,
+                           const std::vector<TranscribedClip>& clips, std::string_view text,
+                           const Usage& usage) {
+  Json json = {{"type", "transcript.text.done"}, {"text", text}};
+  AddLogprobsAndUsage(engine, request, clips, usage, &json);
+  return DumpOrderedJson(json);
 }
 
 }  // namespace gemma3n::server

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "gemma3n/engine.h"
 #include "server/api/audio_request.h"
 #include "server/api/generation.h"
 
@@ -24,11 +25,14 @@ std::string Continuation(std::string_view text, std::string_view next);
 struct TranscriptBody {
   std::string content_type, text;
 };
-TranscriptBody Transcript(const AudioRequest& request, const std::vector<TranscribedClip>& clips,
-                          const Usage& usage);
+// `engine` has the tokens' texts.
+TranscriptBody Transcript(const Engine& engine, const AudioRequest& request,
+                          const std::vector<TranscribedClip>& clips, const Usage& usage);
 
-// Data of the events of a stream.
+// Data of the events of a stream; `text` is what the deltas gave.
 std::string TranscriptDelta(std::string_view text);
-std::string TranscriptDone(std::string_view text, const Usage& usage);
+std::string TranscriptDone(const Engine& engine, const AudioRequest& request,
+                           const std::vector<TranscribedClip>& clips, std::string_view text,
+                           const Usage& usage);
 
 }  // namespace gemma3n::server

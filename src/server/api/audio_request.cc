@@ -56,6 +56,9 @@ std::optional<RequestError> ReadField(const FormField& field, AudioRequest* requ
   } else if (field.name == "stream") {
     if (value != "true" && value != "false") return Unexpected(field, "true or false");
     request->stream = value == "true";
+  } else if (field.name.starts_with("include")) {
+    if (value != "logprobs") return Unexpected(field, "\"logprobs\"");
+    request->logprobs = true;
   } else if (field.name.starts_with("timestamp_granularities") && value != "segment") {
     return Unexpected(field, "\"segment\" (times of single words are not known)");
   }

@@ -21,6 +21,7 @@ struct AudioRequest {
   AudioFormat format = AudioFormat::kJson;
   float temperature = 0;
   bool stream = false;
+  bool logprobs = false;  // of the tokens, with JSON
 };
 
 // Fields of the API that have no counterpart here (chunking_strategy, ...) are passed over.

@@ -1,12 +1,11 @@
 #include "server/api/ollama_answer.h"
 
-#include <algorithm>
 #include <chrono>
-#include <span>
 #include <utility>
 
 #include "formats/json.h"
 #include "server/api/ollama.h"
+#include "server/api/openai_logprobs.h"
 #include "server/api/utc_time.h"
 
 namespace gemma3n::server {
@@ -114,23 +113,9 @@ class OllamaSink : public Sink {
     line["eval_duration"] = Nanoseconds(result.stats.decode_seconds);
   }
 
-  Json TokenJson(int32_t token, float logprob) const {
-    Json bytes = Json::array();
-    for (const unsigned char byte : engine_->TokenBytes(token)) bytes.push_back(byte);
-    return {{"token", engine_->Detokenize({&token, 1}, false)},
-            {"logprob", logprob},
-            {"bytes", std::move(bytes)}};
-  }
-
   Json LogprobJson(const TokenEvent& event) const {
-    Json json = TokenJson(event.token, event.logprob);
-    if (reply_.top_logprobs < 1) return json;
-    Json top = Json::array();
-    for (const TokenLogprob& other :
-         event.top.first(std::min(event.top.size(), static_cast<size_t>(reply_.top_logprobs)))) {
-      top.push_back(TokenJson(other.token, other.logprob));
-    }
-    json["top_logprobs"] = std::move(top);
+    Json json = LogprobEntry(*engine_, event.token, event.logprob, event.top, reply_.top_logprobs);
+    if (reply_.top_logprobs < 1) json.erase("top_logprobs");
     return json;
   }
 

@@ -128,7 +128,8 @@ Generation TranscriptionRun::GenerationFor(std::vector<float> samples) const {
   generation.messages = {ClipMessage(std::move(samples), instruction_)};
   generation.options.temperature = request_.temperature;
   generation.options.max_tokens = kMostTokens;
-  if (request_.format == AudioFormat::kVerboseJson) generation.options.top_logprobs = 0;
+  const bool verbose = request_.format == AudioFormat::kVerboseJson;
+  if (verbose || request_.logprobs) generation.options.top_logprobs = 0;
   generation.size = size_;
   return generation;
 }
@@ -142,14 +143,15 @@ Status TranscriptionRun::WaitFor(size_t most) {
 
 void TranscriptionRun::Respond() {
   const std::lock_guard lock(mutex_);
+  std::vector<TranscribedClip> clips;
+  for (const auto& clip : clips_) clips.push_back(std::move(clip->result));
   if (!request_.stream) {
-    std::vector<TranscribedClip> clips;
-    for (const auto& clip : clips_) clips.push_back(std::move(clip->result));
-    TranscriptBody body = Transcript(request_, clips, usage_);
+    TranscriptBody body = Transcript(*context_.engine, request_, clips, usage_);
     return exchange_->Respond(200, std::move(body.content_type), std::move(body.text));
   }
   BeginStream();
-  exchange_->Write("data: " + TranscriptDone(text_, usage_) + "\n\n");
+  exchange_->Write("data: " + TranscriptDone(*context_.engine, request_, clips, text_, usage_) +
+                   "\n\n");
   exchange_->Finish();
 }
 

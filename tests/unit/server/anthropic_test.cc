@@ -99,6 +99,38 @@ TEST_F(AnthropicTest, Documents) {
   EXPECT_EQ(TextOf(asked().messages.at(0)), "Title\nWords\nMore");
 }
 
+// What coding agents send besides what is answered: passed over.
+TEST_F(AnthropicTest, AgentsRequests) {
+  const Json cached = {{"type", "ephemeral"}};
+  Ask({{"system", {{{"type", "text"}, {"text", "You code."}, {"cache_control", cached}}}},
+       {"messages",
+        {{{"role", "user"},
+          {"content", {{{"type", "text"}, {"text", "Hello"}, {"cache_control", cached}}}}},
+         {{"role", "system"}, {"content", "The date has changed."}},
+         {{"role", "user"},
+          {"content",
+           {{{"type", "search_result"},
+             {"title", "T"},
+             {"source", "S"},
+             {"content", {{{"type", "text"}, {"text", "found"}}}},
+             {"citations", {{"enabled", true}}}}}}}}},
+       {"tools",
+        {{{"name", "read"},
+          {"input_schema", {{"type", "object"}}},
+          {"cache_control", cached},
+          {"eager_input_streaming", true}}}},
+       {"thinking", {{"type", "adaptive"}}},
+       {"output_config", {{"effort", "high"}}},
+       {"metadata", {{"user_id", "u"}}},
+       {"service_tier", "auto"},
+       {"context_management", {{"edits", Json::array()}}}});
+  ASSERT_EQ(generator_.runs, 1);
+  ASSERT_EQ(asked().messages.size(), 4u);
+  EXPECT_EQ(asked().messages[2].role, "system");
+  EXPECT_EQ(TextOf(asked().messages[3]), "T\nS\nfound");
+  EXPECT_FALSE(asked().options.json_schema.has_value());
+}
+
 TEST_F(AnthropicTest, ToolsAndTheirResults) {
   Ask({{"messages",
         {{{"role", "user"}, {"content", "Weather?"}},
@@ -165,7 +197,7 @@ TEST_F(AnthropicTest, WhatIsRefused) {
   ExpectRefused({{"messages", Hello()}, {"max_tokens", 0}}, "max_tokens");
   ExpectRefused({{"messages", Json::array()}}, "messages");
   ExpectRefused(Json::object(), "messages");
-  ExpectRefused({{"messages", {{{"role", "system"}, {"content", "x"}}}}}, "messages[0].role");
+  ExpectRefused({{"messages", {{{"role", "robot"}, {"content", "x"}}}}}, "messages[0].role");
   ExpectRefused({{"messages", {{{"role", "user"}}}}}, "messages[0].content");
   ExpectRefused({{"messages", Hello()}, {"temperature", 3}}, "temperature");
   ExpectRefused({{"messages", Hello()}, {"tools", {{{"type", "web_search_1"}, {"name", "x"}}}}},
