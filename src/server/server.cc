@@ -92,7 +92,10 @@ Server::Impl::~Impl() {
 Status Server::Impl::Prepare() {
   G3N_ASSIGN_OR_RETURN(scheduler, Scheduler::Create(engine, options.scheduler));
   generator = std::make_unique<MeasuredGenerator>(
-      MakeGenerator(engine, *scheduler, {.timeout_seconds = options.request_seconds}), metrics);
+      MakeGenerator(
+          engine, *scheduler,
+          {.timeout_seconds = options.request_seconds, .context = options.scheduler.context}),
+      metrics);
   AddOwnRoutes();
   AddApis();
   G3N_ASSIGN_OR_RETURN(http, HttpServer::Start(options.http, gate, metrics));
@@ -105,6 +108,8 @@ void Server::Impl::AddApis() {
   context.scheduler = scheduler.get();
   context.generator = generator.get();
   context.media = &media;
+  context.tokens =
+      options.scheduler.context > 0 ? options.scheduler.context : engine->info().context;
   context.model_name = options.model_name;
   context.size = options.size;
   context.created = std::time(nullptr);
@@ -115,9 +120,8 @@ void Server::Impl::AddApis() {
   AddOllamaRoutes(router, context);
 
   const ModelInfo& info = engine->info();
-  const int64_t tokens = options.scheduler.context > 0 ? options.scheduler.context : info.context;
-  AddPageRoutes(router,
-                {options.model_name, tokens, options.http.max_body_bytes, info.sees, info.hears});
+  AddPageRoutes(router, {options.model_name, context.tokens, options.http.max_body_bytes, info.sees,
+                         info.hears});
 }
 
 void Server::Impl::AddOwnRoutes() {

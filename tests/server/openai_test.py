@@ -32,7 +32,8 @@ TOOLS = [{'type': 'function', 'function': {'name': 'weather', 'description': 'Sa
 
 
 class OpenAiTest(ServerTest):
-    ARGS = ('--media-folder', EXAMPLES)
+    """In float32, so that it makes no difference which requests ran in one batch."""
+    ARGS = ('--media-folder', EXAMPLES, '--precision', 'f32')
 
     @classmethod
     def setUpClass(cls):

@@ -24,6 +24,7 @@ struct ApiContext {
   Scheduler* scheduler = nullptr;
   Generator* generator = nullptr;
   const MediaAccess* media = nullptr;
+  int64_t tokens = 0;      // most of a prompt and its answer
   std::string model_name;  // the name it is served by
   ModelSize size;          // what that name alone stands for
   int64_t created = 0;     // seconds since 1970: when the server started

@@ -103,6 +103,7 @@ class Generator {
 
 struct GeneratorOptions {
   double timeout_seconds = 0;  // for one answer, waiting included; 0: none
+  int64_t context = 0;  // most tokens of a prompt and its answer, for videos to fit; 0: the model's
 };
 
 // The engine's. `scheduler` must outlive it.

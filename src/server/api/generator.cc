@@ -80,6 +80,7 @@ class EngineGenerator : public Generator {
 
  private:
   Result<Prompt> Read(Generation& g) const {
+    if (g.media.room == 0) g.media.room = options_.context;
     if (g.tokens) return Prompt(*g.tokens);
     if (!g.text) {
       G3N_RETURN_IF_ERROR(ApplyToolChoice(&g));

@@ -83,7 +83,7 @@ void HandleOllamaPs(const ApiContext& context, const std::shared_ptr<Exchange>& 
   model.erase("modified_at");
   model["expires_at"] = "9999-12-31T23:59:59Z";  // it stays
   model["size_vram"] = 0;
-  model["context_length"] = context.engine->info().context;
+  model["context_length"] = context.tokens;
   Respond(*exchange, {{"models", Json::array({std::move(model)})}});
 }
 
@@ -115,7 +115,7 @@ void HandleOllamaShow(const ApiContext& context, const std::shared_ptr<Exchange>
                       {"model_info",
                        {{"general.architecture", "gemma3n"},
                         {"gemma3n.block_count", info.layers},
-                        {"gemma3n.context_length", info.context},
+                        {"gemma3n.context_length", context.tokens},
                         {"gemma3n.embedding_length", info.hidden_size},
                         {"gemma3n.vocab_size", info.vocab_size}}},
                       {"capabilities", std::move(capabilities)},

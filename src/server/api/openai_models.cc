@@ -14,7 +14,7 @@ Json ModelJson(const ApiContext& context, const std::string& name) {
           {"object", "model"},
           {"created", context.created},
           {"owned_by", "gemma3n"},
-          {"max_model_len", info.context},
+          {"max_model_len", context.tokens},
           {"sees", info.sees},
           {"hears", info.hears}};
 }

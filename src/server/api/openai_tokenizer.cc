@@ -57,7 +57,7 @@ void HandleTokenize(const ApiContext& context, std::shared_ptr<Exchange> exchang
     for (const int32_t token : *tokens) strings.push_back(TokenTextOf(*context.engine, token));
   }
   Respond(*exchange, {{"count", tokens->size()},
-                      {"max_model_len", context.engine->info().context},
+                      {"max_model_len", context.tokens},
                       {"tokens", *tokens},
                       {"token_strs", std::move(strings)}});
 }
@@ -81,8 +81,7 @@ void HandleDetokenize(const ApiContext& context, std::shared_ptr<Exchange> excha
 }
 
 void HandleTokenizerInfo(const ApiContext& context, std::shared_ptr<Exchange> exchange) {
-  Json info = {{"tokenizer_class", "GemmaTokenizer"},
-               {"model_max_length", context.engine->info().context}};
+  Json info = {{"tokenizer_class", "GemmaTokenizer"}, {"model_max_length", context.tokens}};
   // Those that the vocabulary has.
   for (const auto& [key, text] : {std::pair{"bos_token", "<bos>"}, std::pair{"eos_token", "<eos>"},
                                   std::pair{"pad_token", "<pad>"}}) {

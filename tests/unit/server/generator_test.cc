@@ -93,6 +93,7 @@ class GeneratorTest : public ::testing::Test {
     EngineOptions options;
     options.model = GEMMA3N_SOURCE_DIR "/models/tiny";
     options.threads = 1;
+    options.precision = Precision::kFloat32;  // whatever runs in one batch
     engine_ = Engine::Load(options).value();
   }
   static void TearDownTestSuite() { engine_.reset(); }
@@ -282,6 +283,44 @@ TEST_F(GeneratorTest, TimeRunsOut) {
   const auto sink = Run(AskForLong());
   EXPECT_EQ(sink->http_status, 504);
   EXPECT_THAT(sink->status.message(), HasSubstr("0.05 seconds"));
+}
+
+TEST_F(GeneratorTest, CallsAreToldFromText) {
+  Generation g = Ask("What is three plus four?");
+  const std::string plain = Run(g)->texts.at(0);
+  g.tools = {{"weather", "Says it", R"({"type":"object"})"}};
+  auto sink = Run(g);  // words
+  EXPECT_EQ(sink->ends[0].tool_calls.size(), 0u);
+  EXPECT_EQ(sink->texts.at(0), sink->ends[0].outcome.result.text);
+  EXPECT_GT(sink->prompt_tokens, 50);  // what tells of the tool
+  // A call, whatever the model would say.
+  const auto held_to = [](const std::string& name) {
+    return R"({"type":"object","properties":{"name":{"const":")" + name +
+           R"("},"parameters":{"type":"object","properties":{"days":{"enum":[1,2]}},)"
+           R"("required":["days"],"additionalProperties":false}},)"
+           R"("required":["name","parameters"],"additionalProperties":false})";
+  };
+  g.options.json_schema = held_to("weather");
+  g.options.max_tokens = 200;
+  g.options.temperature = 1;
+  g.options.seed = 1;
+  sink = Run(g);
+  ASSERT_EQ(sink->ends[0].tool_calls.size(), 1u) << sink->ends[0].outcome.result.text;
+  const ToolCall& call = sink->ends[0].tool_calls[0];
+  EXPECT_EQ(call.name, "weather");
+  EXPECT_THAT(call.id, testing::StartsWith("call_"));
+  EXPECT_TRUE(Json::parse(call.arguments).contains("days"));
+  EXPECT_THAT(sink->texts, ElementsAre(""));
+  // The same of a function that is not there is text, and none of it is lost.
+  g.options.json_schema = held_to("other");
+  sink = Run(g);
+  EXPECT_EQ(sink->ends[0].tool_calls.size(), 0u);
+  EXPECT_EQ(sink->texts.at(0), sink->ends[0].outcome.result.text);
+  EXPECT_THAT(sink->texts.at(0), HasSubstr("other"));
+  // Without the choice there is nothing to call.
+  g.options = Ask("").options;
+  g.tool_choice.kind = ToolChoice::Kind::kNone;
+  EXPECT_EQ(Run(g)->texts.at(0), plain);
 }
 
 TEST_F(GeneratorTest, PromptsAreScored) {

@@ -24,6 +24,7 @@ class OpenAiTest : public ::testing::Test {
     context_.engine = engine_;
     context_.generator = &generator_;
     context_.media = &media_;
+    context_.tokens = engine_->info().context;
     context_.model_name = "tiny";
     context_.created = 1700000000;
   }
