@@ -29,7 +29,7 @@ class ApiTest : public ::testing::Test {
     context.engine = engine_;
     context.generator = &generator_;
     context.media = &media_;
-    context.tokens = engine->info().context;
+    context.tokens = engine_->info().context;
     context.model_name = "tiny";
     context.created = 1700000000;
     return context;
