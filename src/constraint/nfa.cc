@@ -83,21 +83,25 @@ Result<Nfa> Nfa::Whole(const Regex& regex) {
   return nfa;
 }
 
-// ^ and $ are symbols before and after the text: the expression may begin and end anywhere in
-// BEGIN text END. Then the two symbols are taken away again.
+// ^ and $ are symbols before and after the text, as many as are asked for: the expression may begin
+// and end anywhere in BEGIN ... BEGIN text END ... END. Then the two symbols are taken away again.
 Result<Nfa> Nfa::Search(const Regex& regex) {
   const Regex any = Regex::Repeat(Regex::Set({{0, kTextEnd}}), 0, -1);
   G3N_ASSIGN_OR_RETURN(Nfa nfa, Whole(Regex::Sequence({any, regex, any})));
+  // Where one or more of a symbol lead.
   const auto after = [&](std::vector<int32_t> set, uint32_t symbol) {
     nfa.Close(set);
-    std::vector<int32_t> reached;
-    for (const int32_t node : set) {
-      for (const Edge& edge : nfa.nodes_[static_cast<size_t>(node)].edges) {
-        if (edge.on.low <= symbol && symbol <= edge.on.high) reached.push_back(edge.to);
+    std::vector<int32_t> all;
+    for (size_t before = 0;; before = all.size()) {
+      for (const int32_t node : set) {
+        for (const Edge& edge : nfa.nodes_[static_cast<size_t>(node)].edges) {
+          if (edge.on.low <= symbol && symbol <= edge.on.high) all.push_back(edge.to);
+        }
       }
+      nfa.Close(all);
+      if (all.size() == before) return all;
+      set = all;
     }
-    nfa.Close(reached);
-    return reached;
   };
   std::vector<bool> accepts(nfa.nodes_.size() + 1, false);
   for (size_t i = 0; i < nfa.nodes_.size(); ++i) {

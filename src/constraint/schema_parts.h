@@ -26,7 +26,7 @@ using SchemaParts = std::vector<SchemaPart>;
 // The schemas of one document, by their place.
 class SchemaDocument {
  public:
-  explicit SchemaDocument(Schema root) : root_(std::move(root)) { paths_[&root_] = "#"; }
+  explicit SchemaDocument(Schema root) : root_(std::move(root)) { paths_.emplace(&root_, "#"); }
 
   const Schema& root() const { return root_; }
 

@@ -117,6 +117,7 @@ TEST(Schema, Patterns) {
   EXPECT_TRUE(Takes(R"({"pattern":"^a|b$"})", "\"ax\""));
   EXPECT_TRUE(Takes(R"({"pattern":"^a|b$"})", "\"xb\""));
   EXPECT_FALSE(Takes(R"({"pattern":"^a|b$"})", "\"xa\""));
+  EXPECT_TRUE(Takes(R"({"pattern":"^^a$$"})", "\"a\""));
   EXPECT_TRUE(Takes(R"({"pattern":"^[^a]$"})", "\"\\\"\""));
   EXPECT_TRUE(Takes(R"({"pattern":"^[^a]$"})", "\"\\u001F\""));
   EXPECT_TRUE(Takes(R"({"pattern":"^.{2}$"})", "\"é😀\""));
