@@ -13,7 +13,7 @@ Status TooLarge() {
 }
 
 // Work on sets of nodes before a pattern is refused: keeps strange ones from taking seconds.
-constexpr size_t kMaxWork = 20'000'000;
+constexpr size_t kMaxWork = 10'000'000;
 
 }  // namespace
 
@@ -38,7 +38,8 @@ Result<Dfa> Dfa::FromNfa(const Nfa& bytes) {
     return it->second;
   };
   std::vector<int32_t> start = {bytes.start()};
-  bytes.Close(start);
+  Nfa::Closer closer(bytes);
+  closer.Close(start);
   id_of(std::move(start));
   // Closing one node at a time and keeping the result: sets are joined from these.
   std::vector<std::vector<int32_t>> closed(bytes.nodes().size());
@@ -48,6 +49,7 @@ Result<Dfa> Dfa::FromNfa(const Nfa& bytes) {
     dfa.accepts_.push_back(
         std::any_of(set.begin(), set.end(), [&](int32_t node) { return bytes.Accepts(node); }));
     for (const uint8_t byte : first_byte) {
+      if (work > kMaxWork) return TooLarge();
       std::vector<int32_t> reached;
       for (const int32_t node : set) {
         for (const Nfa::Edge& edge : bytes.nodes()[static_cast<size_t>(node)].edges) {
@@ -55,8 +57,9 @@ Result<Dfa> Dfa::FromNfa(const Nfa& bytes) {
           auto& closure = closed[static_cast<size_t>(edge.to)];
           if (closure.empty()) {
             closure = {edge.to};
-            bytes.Close(closure);
-            work += bytes.nodes().size() / 64;
+            closer.Close(closure);
+            work += 4 * closure.size();
+            if (work > kMaxWork) return TooLarge();
           }
           reached.insert(reached.end(), closure.begin(), closure.end());
         }
@@ -66,7 +69,7 @@ Result<Dfa> Dfa::FromNfa(const Nfa& bytes) {
       reached.erase(std::unique(reached.begin(), reached.end()), reached.end());
       dfa.next_.push_back(reached.empty() ? kDead : id_of(std::move(reached)));
     }
-    if (sets.size() > kMaxStates || work > kMaxWork) return TooLarge();
+    if (sets.size() > kMaxStates) return TooLarge();
   }
   dfa.Trim();
   return dfa;

@@ -14,7 +14,7 @@ namespace gemma3n {
 class Dfa {
  public:
   static constexpr int32_t kDead = -1;
-  static constexpr size_t kMaxStates = 20'000;
+  static constexpr size_t kMaxStates = 60'000;
 
   // Errors: kUnsupported (more than kMaxStates).
   static Result<Dfa> FromNfa(const Nfa& bytes);

@@ -62,29 +62,38 @@ SymbolRange One(char c) {
   return {byte, byte};
 }
 
-void AppendEscapes(uint32_t code, std::vector<Sequence>& out) {
+void AppendShortEscapes(SymbolRange codes, std::vector<Sequence>& out) {
   static constexpr std::pair<char, char> kShort[] = {
       {'\b', 'b'}, {'\t', 't'}, {'\n', 'n'}, {'\f', 'f'}, {'\r', 'r'}, {'"', '"'}, {'\\', '\\'}};
   for (const auto& [character, letter] : kShort) {
-    if (code == static_cast<unsigned char>(character)) out.push_back({One('\\'), One(letter)});
+    const SymbolRange code = One(character);
+    if (codes.low <= code.low && code.low <= codes.high) out.push_back({One('\\'), One(letter)});
   }
-  constexpr std::string_view kLower = "0123456789abcdef", kUpper = "0123456789ABCDEF";
-  for (const std::string_view hex : {kLower, kUpper}) {
-    if (hex == kUpper && code % 16 < 10) continue;
-    out.push_back(
-        {One('\\'), One('u'), One('0'), One('0'), One(hex[code / 16]), One(hex[code % 16])});
-  }
+}
+
+// "\u00" and two digits, for codes below 0x60 that share the first of them.
+void AppendHexEscapes(SymbolRange codes, std::vector<Sequence>& out) {
+  if (codes.low > codes.high) return;
+  const SymbolRange first = One(static_cast<char>('0' + codes.low / 16));
+  const uint32_t low = codes.low % 16, high = codes.high % 16;
+  const auto add = [&](uint32_t from, uint32_t to, char zero) {
+    if (from > to) return;
+    const auto base = static_cast<unsigned char>(zero);
+    out.push_back({One('\\'), One('u'), One('0'), One('0'), first, {base + from, base + to}});
+  };
+  add(low, std::min(high, 9u), '0');
+  add(std::max(low, 10u), high, 'a' - 10);
+  add(std::max(low, 10u), high, 'A' - 10);
 }
 
 }  // namespace
 
 std::vector<Sequence> JsonStringBytes(SymbolRange codes) {
   std::vector<Sequence> out;
-  for (const uint32_t code : {uint32_t{'"'}, uint32_t{'\\'}}) {
-    if (codes.low <= code && code <= codes.high) AppendEscapes(code, out);
-  }
-  for (uint32_t code = codes.low; code <= std::min(codes.high, 0x1Fu); ++code)
-    AppendEscapes(code, out);
+  AppendShortEscapes(codes, out);
+  constexpr SymbolRange kEscaped[] = {{0, 15}, {16, 31}, {'"', '"'}, {'\\', '\\'}};
+  for (const SymbolRange& escaped : kEscaped)
+    AppendHexEscapes({std::max(codes.low, escaped.low), std::min(codes.high, escaped.high)}, out);
   constexpr SymbolRange kRaw[] = {
       {0x20, '"' - 1}, {'"' + 1, '\\' - 1}, {'\\' + 1, 0xD7FF}, {0xE000, kMaxCodePoint}};
   for (const SymbolRange& raw : kRaw)

@@ -88,9 +88,10 @@ Result<Nfa> Nfa::Whole(const Regex& regex) {
 Result<Nfa> Nfa::Search(const Regex& regex) {
   const Regex any = Regex::Repeat(Regex::Set({{0, kTextEnd}}), 0, -1);
   G3N_ASSIGN_OR_RETURN(Nfa nfa, Whole(Regex::Sequence({any, regex, any})));
+  Closer closer(nfa);
   // Where one or more of a symbol lead.
   const auto after = [&](std::vector<int32_t> set, uint32_t symbol) {
-    nfa.Close(set);
+    closer.Close(set);
     std::vector<int32_t> all;
     for (size_t before = 0;; before = all.size()) {
       for (const int32_t node : set) {
@@ -98,7 +99,7 @@ Result<Nfa> Nfa::Search(const Regex& regex) {
           if (edge.on.low <= symbol && symbol <= edge.on.high) all.push_back(edge.to);
         }
       }
-      nfa.Close(all);
+      closer.Close(all);
       if (all.size() == before) return all;
       set = all;
     }
@@ -123,12 +124,17 @@ Result<Nfa> Nfa::Search(const Regex& regex) {
   return nfa;
 }
 
-void Nfa::LinkBytes(int32_t from, const std::vector<SymbolRange>& bytes, int32_t to) {
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    const int32_t next = i + 1 == bytes.size() ? to : Add();
-    Link(from, bytes[i], next);
-    from = next;
+// Ends that are alike share their nodes.
+void Nfa::LinkBytes(int32_t from, const std::vector<SymbolRange>& bytes, int32_t to, Ways& ways) {
+  for (size_t i = bytes.size() - 1; i > 0; --i) {
+    const auto [it, added] = ways.try_emplace({bytes[i].low, bytes[i].high, to}, 0);
+    if (added) {
+      it->second = Add();
+      Link(it->second, bytes[i], to);
+    }
+    to = it->second;
   }
+  Link(from, bytes[0], to);
 }
 
 Result<Nfa> Nfa::ToJsonStrings() const {
@@ -136,12 +142,13 @@ Result<Nfa> Nfa::ToJsonStrings() const {
   bytes.nodes_.resize(nodes_.size());
   const int32_t open = bytes.Add(), close = bytes.Add();
   bytes.Link(open, {'"', '"'}, start_);
+  Ways ways;
   for (size_t i = 0; i < nodes_.size(); ++i) {
     const auto from = static_cast<int32_t>(i);
     bytes.nodes_[i].free = nodes_[i].free;
     for (const Edge& edge : nodes_[i].edges) {
       for (const auto& sequence : JsonStringBytes(edge.on))
-        bytes.LinkBytes(from, sequence, edge.to);
+        bytes.LinkBytes(from, sequence, edge.to, ways);
     }
     if (accepts_[i]) bytes.Link(from, {'"', '"'}, close);
     if (bytes.nodes_.size() > kMaxNodes) {
@@ -153,21 +160,15 @@ Result<Nfa> Nfa::ToJsonStrings() const {
   return bytes;
 }
 
-void Nfa::Close(std::vector<int32_t>& set) const {
-  std::vector<bool> seen(nodes_.size());
-  std::vector<int32_t> closed;
-  for (const int32_t node : set) {
-    if (!seen[static_cast<size_t>(node)]) closed.push_back(node);
-    seen[static_cast<size_t>(node)] = true;
-  }
-  for (size_t i = 0; i < closed.size(); ++i) {
-    for (const int32_t next : nodes_[static_cast<size_t>(closed[i])].free) {
-      if (!seen[static_cast<size_t>(next)]) closed.push_back(next);
-      seen[static_cast<size_t>(next)] = true;
+void Nfa::Closer::Close(std::vector<int32_t>& set) {
+  ++round_;
+  std::erase_if(set, [this](int32_t node) { return !First(node); });
+  for (size_t i = 0; i < set.size(); ++i) {
+    for (const int32_t next : nfa_.nodes_[static_cast<size_t>(set[i])].free) {
+      if (First(next)) set.push_back(next);
     }
   }
-  std::sort(closed.begin(), closed.end());
-  set = std::move(closed);
+  std::sort(set.begin(), set.end());
 }
 
 }  // namespace gemma3n

@@ -3,6 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -36,8 +39,21 @@ class Nfa {
   int32_t start() const { return start_; }
   bool Accepts(int32_t node) const { return accepts_[static_cast<size_t>(node)]; }
 
-  // The nodes that are reached from `set` without a symbol, `set` among them: sorted.
-  void Close(std::vector<int32_t>& set) const;
+  // Finds what is reached without a symbol, in the time that it takes to write it down.
+  class Closer {
+   public:
+    explicit Closer(const Nfa& nfa) : nfa_(nfa), seen_(nfa.nodes_.size(), 0) {}
+    // The nodes that are reached from `set`, `set` among them: sorted, each once.
+    void Close(std::vector<int32_t>& set);
+
+   private:
+    bool First(int32_t node) {
+      return std::exchange(seen_[static_cast<size_t>(node)], round_) != round_;
+    }
+    const Nfa& nfa_;
+    std::vector<uint32_t> seen_;  // in which round
+    uint32_t round_ = 0;
+  };
 
  private:
   struct Ends {
@@ -48,7 +64,9 @@ class Nfa {
   void Link(int32_t from, SymbolRange on, int32_t to) {
     nodes_[static_cast<size_t>(from)].edges.push_back({on, to});
   }
-  void LinkBytes(int32_t from, const std::vector<SymbolRange>& bytes, int32_t to);
+  // The node from which a range leads to a node.
+  using Ways = std::map<std::tuple<uint32_t, uint32_t, int32_t>, int32_t>;
+  void LinkBytes(int32_t from, const std::vector<SymbolRange>& bytes, int32_t to, Ways& ways);
   Status Build(const Regex& regex, Ends ends);
   Status BuildRepeat(const Regex& regex, Ends ends);
   void Finish(int32_t start, int32_t accept);

@@ -120,6 +120,12 @@ TEST(Schema, Patterns) {
   EXPECT_TRUE(Takes(R"({"pattern":"^^a$$"})", "\"a\""));
   EXPECT_TRUE(Takes(R"({"pattern":"^[^a]$"})", "\"\\\"\""));
   EXPECT_TRUE(Takes(R"({"pattern":"^[^a]$"})", "\"\\u001F\""));
+  EXPECT_TRUE(Takes(R"({"pattern":"^[^a]$"})", R"("\u000a")"));
+  EXPECT_TRUE(Takes(R"({"pattern":"^[^a]$"})", R"("\u005C")"));
+  EXPECT_FALSE(Takes(R"({"pattern":"^[^a]$"})", R"("\u0061")"));
+  EXPECT_FALSE(Takes(R"({"pattern":"^[^a]$"})", R"("\u0062")"));  // needs no escape
+  EXPECT_TRUE(Takes(R"({"pattern":"^.{1,1000}$"})", std::string("\"").append(1000, 'a').append("\"")));
+  EXPECT_FALSE(Takes(R"({"pattern":"^.{1,1000}$"})", std::string("\"").append(1001, 'a').append("\"")));
   EXPECT_TRUE(Takes(R"({"pattern":"^.{2}$"})", "\"é😀\""));
   EXPECT_FALSE(Takes(R"({"pattern":"^.$"})", "\"\\n\""));
   EXPECT_TRUE(Takes(R"({"pattern":"^a+$","maxLength":3})", "\"aaa\""));

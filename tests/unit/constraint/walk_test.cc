@@ -53,7 +53,8 @@ std::string Walk(std::shared_ptr<const Constraint> constraint, RandomSchema& ran
       EXPECT_TRUE(state.Allows(token)) << words.index->Text(token);
       allowed.push_back(token);
       const std::string_view bytes = words.index->Text(token);
-      if (bytes == "\"" || bytes == "}" || bytes == "]" || bytes == "1" || bytes == "x") closing.push_back(token);
+      if (bytes == "\"" || bytes == "}" || bytes == "]" || bytes == "1" || bytes == "x")
+        closing.push_back(token);
     }
     // What the mask leaves out may not come either.
     for (int i = 0; i < 20; ++i) {
