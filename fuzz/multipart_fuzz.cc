@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "require.h"
+#include "server/api/audio_request.h"
 #include "server/api/multipart.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -22,5 +23,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     at = field.content.data() + field.content.size();
   }
   Require(at <= body.data() + body.size(), "fields lie within the body");
+  gemma3n::server::AudioRequest request;
+  if (const auto error = gemma3n::server::ReadAudioRequest(*fields, false, &request)) {
+    Require(gemma3n::fuzz::FailedWell(error->status), "a field that is wrong says why");
+  }
   return 0;
 }

@@ -179,6 +179,8 @@ void AddLimits(CLI::App& app, ServeOptions& options) {
   bytes("--max-body-bytes", http.max_body_bytes, "Body of one request (default 128M)");
   bytes("--max-bodies-bytes", http.max_bodies_bytes,
         "Bodies of all requests together (default 1G)");
+  bytes("--max-media-bytes", options.server.media.max_bytes,
+        "One picture, sound or video of a request (default 64M)");
   seconds("--header-timeout", http.header_seconds, "For a header to arrive (default 10)");
   seconds("--body-timeout", http.body_seconds,
           "For a body to arrive, and another second for each 16 KiB of it (default 30)");

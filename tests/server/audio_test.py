@@ -1,4 +1,5 @@
 """OpenAI's audio API: the official client against gemma3n serve with models/tiny."""
+import concurrent.futures
 import io
 import unittest
 import warnings
@@ -125,6 +126,21 @@ class AudioTest(support.ServerTest):
             answer = self.server.json('POST', '/v1/audio/transcriptions', body, status=400,
                                       headers={'Content-Type': content_type})
             self.assertEqual(answer['error']['type'], 'invalid_request_error')
+
+    def test_many_at_once(self):
+        sounds = [('long.wav', long_sound(times)) for times in range(1, 9)]
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            together = list(pool.map(lambda sound: self.transcribe(file=sound).text, sounds))
+        self.assertEqual(together, [self.transcribe(file=sound).text for sound in sounds])
+
+    def test_a_client_that_goes(self):
+        before = self.server.metrics()['gemma3n_cancelled_total']
+        stream = self.transcribe(file=('long.wav', long_sound(200)), stream=True)
+        next(iter(stream))
+        stream.close()
+        self.server.wait_for_metric('gemma3n_running', 0)
+        self.server.wait_for_metric('gemma3n_waiting', 0)
+        self.assertGreater(self.server.metrics()['gemma3n_cancelled_total'], before)
 
     def test_stops_in_the_middle(self):
         with support.Server('--drain-seconds', '0') as server:

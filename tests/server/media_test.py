@@ -71,6 +71,12 @@ class FolderTest(unittest.TestCase):
         self.assertIn('no such file', ask(self.server, f'{self.folder}/absent.png', 400))
         self.assertNotIn('no such file', ask(self.server, f'{self.root}/absent.png', 400))  # nor what there is
 
+    def test_sizes(self):
+        with support.Server('--media-folder', self.folder, '--max-media-bytes', '64K') as server:
+            url = 'data:image/png;base64,' + base64.b64encode(PICTURE.read_bytes()).decode()
+            for large in (url, 'a picture.png'):
+                self.assertIn('limit of 65536 bytes', ask(server, large, 400))
+
     def test_other_apis_ask_the_same(self):
         url = f'{self.root}/secret.png'
         answer = self.server.json('POST', '/v1/messages', {'model': 'tiny', 'max_tokens': 9, 'messages': [
