@@ -62,6 +62,26 @@ void Connection::Respond(uint64_t id, int status, std::string type, std::string 
 void Connection::Begin(uint64_t id, int status, std::string type, const Headers& headers) {
   if (!IsCurrent(id) || current_.begun) return;
   SendHead(status, type, std::nullopt, headers);
+  current_.events = type.starts_with("text/event-stream");
+  if (current_.events) SetBeatTimer();
+}
+
+// Shows a proxy that the stream lives, and us that the client does.
+void Connection::Beat() {
+  if (!current_.events || queue_.waiting() > 0) return;
+  Write(id_, ":\n\n");
+}
+
+void Connection::SetBeatTimer() {
+  const auto wait = std::chrono::duration_cast<Clock::duration>(
+      std::chrono::duration<double>(context_.options.beat_seconds));
+  beat_timer_.expires_after(wait);
+  beat_timer_.async_wait(
+      [this, wait, id = id_, self = shared_from_this()](const boost::system::error_code& ec) {
+        if (ec || !IsCurrent(id)) return;
+        if (Clock::now() - queue_.last_progress() >= wait) Beat();
+        SetBeatTimer();
+      });
 }
 
 void Connection::Write(uint64_t id, std::string piece) {
@@ -149,6 +169,7 @@ void Connection::ReportExchange() {
 void Connection::EndExchange() {
   ReportExchange();
   Release();
+  beat_timer_.cancel();
   const bool close = current_.close;
   current_ = {};
   if (in_.empty()) in_ = std::string();  // a long body has left its memory there
@@ -189,6 +210,7 @@ void Connection::Close() {
   phase_ = Phase::kClosed;
   queue_.Stop();
   read_timer_.cancel();
+  beat_timer_.cancel();
   boost::system::error_code ec;
   socket_.close(ec);
   Release();

@@ -64,6 +64,7 @@ Connection::Connection(Socket socket, std::string peer, const ConnectionContext&
       peer_(std::move(peer)),
       since_(Clock::now()),
       read_timer_(socket_.get_executor()),
+      beat_timer_(socket_.get_executor()),
       queue_(socket_, std::chrono::duration<double>(context.options.write_seconds)) {
   ++context_.metrics.connections;
 }
@@ -141,9 +142,10 @@ void Connection::ProbeLater() {
   if (!end_of_input_ || phase_ != Phase::kAnswering || !current_.dispatched) return;
   read_timer_.expires_after(kProbeAfter);
   read_timer_.async_wait([this, self = shared_from_this()](const boost::system::error_code& ec) {
-    // This answer every client skips, where no other has begun.
-    const bool waits = phase_ == Phase::kAnswering && !current_.begun && !current_.http10;
-    if (!ec && waits) Send(kContinue);
+    if (ec || phase_ != Phase::kAnswering || current_.ended) return;
+    // What every client skips, where no answer has begun, and in a stream of events.
+    if (!current_.begun && !current_.http10) Send(kContinue);
+    Beat();
   });
 }
 

@@ -63,6 +63,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     bool admitted = false;              // counted among those that are answered
     bool dispatched = false;            // an Exchange is there
     bool begun = false, ended = false;  // of the answer
+    bool events = false;                // the answer is a stream of server-sent events
     int status = 0;
     int64_t sent_bytes = 0, body_bytes = 0;
     bool behind = false;
@@ -94,6 +95,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void OnSent();
   void UpdateBehind();
   void LimitBehind();
+  void SetBeatTimer();
+  void Beat();
   void Release();
   void EndExchange();
   void ReportExchange();
@@ -110,7 +113,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::unique_ptr<RequestReader> reader_;
   Clock::time_point
       since_;  // the connection's, the last answer's, the header's or the body's begin
-  boost::asio::steady_timer read_timer_;
+  boost::asio::steady_timer read_timer_, beat_timer_;
   Clock::time_point behind_since_;
   uint64_t id_ = 0;
   Current current_;

@@ -23,6 +23,7 @@ struct HttpOptions {
   double body_rate = 16 << 10;  // ... a second for each of these bytes
   double idle_seconds = 75;     // between requests of a connection
   double write_seconds = 60;    // a client that takes nothing for so long is gone
+  double beat_seconds = 15;  // a silent stream of events gets a comment, so that no proxy gives up
 
   int64_t behind_bytes = int64_t{256} << 10;  // more than this unsent: the reader is behind
 

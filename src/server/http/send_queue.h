@@ -28,6 +28,7 @@ class SendQueue {
   void Add(std::string bytes);
   void Stop();  // no more events
 
+  std::chrono::steady_clock::time_point last_progress() const { return progress_; }
   int64_t waiting() const { return static_cast<int64_t>(next_.size() + now_.size() - offset_); }
 
  private:

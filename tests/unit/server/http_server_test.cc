@@ -351,6 +351,40 @@ TEST_F(HttpServerTest, AReaderThatTakesTooLittleWhileItsAnswerWaitsIsCutOff) {
   }));
 }
 
+TEST_F(HttpServerTest, ASilentStreamOfEventsShowsThatItLives) {
+  options_.beat_seconds = 0.05;
+  AddHeld();
+  Start();
+  Client client(server_->address());
+  client.Get("/held");
+  auto held = TakeHeld();
+  held->Begin(200, "text/event-stream");
+  held->Write("data: 1\n\n");
+  EXPECT_THAT(client.ReadUntil("\r\n\r\n9\r\ndata: 1\n\n\r\n3\r\n:\n\n\r\n3\r\n:\n\n\r\n"),
+              StartsWith("HTTP/1.1 200"));
+  held->Finish();
+  client.ReadUntil("\r\n0\r\n\r\n");
+  // Other answers are what their API writes.
+  client.Get("/held");
+  held = TakeHeld();
+  held->Begin(200, "application/x-ndjson");
+  std::this_thread::sleep_for(200ms);
+  held->Finish();
+  EXPECT_THAT(client.ReadUntil("\r\n0\r\n\r\n"), EndsWith("\r\n\r\n0\r\n\r\n"));
+}
+
+TEST_F(HttpServerTest, AClientThatClosesInASilentStreamIsFoundOut) {
+  AddHeld();
+  Start();
+  Client client(server_->address());
+  client.Get("/held");
+  const auto held = TakeHeld();
+  held->Begin(200, "text/event-stream");
+  client.ReadUntil("\r\n\r\n");
+  client.Close();
+  EXPECT_TRUE(Eventually([&] { return gone_ == 1; }));
+}
+
 TEST_F(HttpServerTest, DroppingAnExchangeEndsTheConnection) {
   Add("/forgotten", [](const std::shared_ptr<Exchange>&) {});
   Start();
