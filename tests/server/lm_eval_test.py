@@ -135,6 +135,15 @@ class LmEvalTest(ServerTest):
         self.assertEqual(results['results']['tiny_write']['exact_match,none'], 1)
         self.assertEqual([s['filtered_resps'][0] for s in results['samples']['tiny_write']], self.answers)
 
+    def test_chats(self):
+        self.write('chat', WRITE_TASK.replace('tiny_write', 'tiny_chat'),
+                   [{'text': q, 'answer': a} for q, a in zip(QUESTIONS, self.answers)])
+        results = simple_evaluate(model='local-chat-completions', tasks=['tiny_chat'], apply_chat_template=True,
+                                  model_args=dict(model='tiny', base_url=self.server.url + '/v1/chat/completions'),
+                                  task_manager=TaskManager(include_path=str(self.folder), include_defaults=False),
+                                  bootstrap_iters=0)
+        self.assertEqual(results['results']['tiny_chat']['exact_match,none'], 1)
+
 
 if __name__ == '__main__':
     unittest.main()

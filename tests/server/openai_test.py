@@ -2,6 +2,7 @@
 import asyncio
 import base64
 import json
+import typing
 import unittest
 
 from clients import require
@@ -9,6 +10,7 @@ from support import EXAMPLES, ServerTest
 
 openai = require('openai')
 jsonschema = require('jsonschema')
+pydantic = require('pydantic')
 
 MEDIA = EXAMPLES / 'media'
 LOOK, LISTEN, WATCH = 'What is in this picture?', 'Transcribe the speech.', 'What does the counter show, and what is said?'
@@ -175,6 +177,28 @@ class ChatTest(OpenAiTest):
         again = self.chat(messages=messages, tools=TOOLS, tool_choice='none', max_tokens=5).choices[0]
         self.assertIsNone(again.message.tool_calls)
 
+    def test_helpers_of_the_client(self):
+        class Day(pydantic.BaseModel):
+            kind: typing.Literal['sunny', 'wet']
+            degrees: int = pydantic.Field(ge=0, le=9)
+
+        class Week(pydantic.BaseModel):
+            city: typing.Literal['Rome', 'Oslo']
+            first: Day
+            second: Day | None
+
+        parse = self.client.chat.completions.parse
+        ask = dict(model='tiny', messages=[{'role': 'user', 'content': 'Weather?'}], max_tokens=300, temperature=1, seed=2)
+        week = parse(response_format=Week, **ask).choices[0].message.parsed
+        self.assertIn(week.first.kind, ('sunny', 'wet'))
+        tool = openai.pydantic_function_tool(Week)
+        call = parse(tools=[tool], tool_choice='required', parallel_tool_calls=False, **ask).choices[0].message.tool_calls[0]
+        self.assertIsInstance(call.function.parsed_arguments, Week)
+        with self.client.chat.completions.stream(response_format=Week, **ask) as stream:
+            for _ in stream:
+                pass
+            self.assertEqual(stream.get_final_completion().choices[0].message.parsed, week)
+
     def test_streamed_tool_call(self):
         calls, content, reasons = {}, '', []
         for chunk in self.chat('Weather in Rome?', tools=TOOLS, tool_choice='required', max_tokens=300, seed=1,
@@ -332,6 +356,45 @@ class ModelTest(OpenAiTest):
     def test_lists_and_takes_any_name(self):
         self.assertEqual([m.id for m in self.client.models.list()][0], 'served')
         self.assertTrue(self.answer(max_tokens=3))  # asks for "tiny"
+
+
+class BusyTest(OpenAiTest):
+    ARGS = ('--parallel', 1, '--max-waiting', 0)
+
+    def test_full_queue(self):
+        stream = self.chat(stream=True, extra_body={'ignore_eos': True})
+        next(stream)
+        with self.assertRaises(openai.RateLimitError) as full:
+            self.chat(max_tokens=1)
+        self.assertEqual(full.exception.code, 'rate_limit_exceeded')
+        self.assertTrue(full.exception.response.headers['retry-after'])
+        stream.close()  # its place is free as soon as the server has seen that
+        patient = self.client.with_options(max_retries=10)
+        self.assertTrue(patient.chat.completions.create(model='tiny', max_tokens=1, messages=[
+            {'role': 'user', 'content': QUESTION}]).choices)
+
+
+class RoomTest(OpenAiTest):
+    ARGS = ('--context', 300)
+
+    def test_answers_end_where_the_context_does(self):
+        full = self.complete('one two', max_tokens=1000, extra_body={'ignore_eos': True})
+        self.assertEqual(full.choices[0].finish_reason, 'length')
+        self.assertEqual(full.usage.total_tokens, 301)  # the last one is not read again
+        self.assertEqual(self.client.models.retrieve('tiny').max_model_len, 300)
+
+
+class TimeTest(OpenAiTest):
+    ARGS = ('--request-timeout', 0.3)
+
+    def test_time_runs_out(self):
+        with self.assertRaises(openai.InternalServerError) as late:
+            self.chat(extra_body={'ignore_eos': True})
+        self.assertEqual(late.exception.status_code, 504)
+        with self.assertRaises(openai.APIError) as late:
+            for _ in self.chat(extra_body={'ignore_eos': True}, stream=True):
+                pass
+        self.assertIn('0.3 seconds', late.exception.message)
 
 
 if __name__ == '__main__':
