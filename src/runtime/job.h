@@ -30,7 +30,7 @@ struct Job {
   // Of the scheduler's thread.
   std::unique_ptr<CachedText> text;  // once it has a place and has begun
   int64_t kept = 0;                  // PrefixCache::Keep's
-  int64_t served = 0;                // the step that last ran some of its prompt
+  int64_t served = 0;                // the step that last ran some of its prompt, or its first one
   bool timed_out = false;
   Status status;
 

@@ -76,8 +76,15 @@ void Scheduler::Impl::PlanPrompts(std::span<Job* const> active, int64_t answer_r
   for (Job* job : active) {
     if (job->status.ok() && job->in_prompt()) prompts.push_back(job);
   }
+  // Who is nearly done goes first, since the mean wait is then least; but to wait for two steps
+  // counts as much as a slice less to do, and more than a chunk to do as a chunk, so that the
+  // longest prompt gets its turns too.
+  const auto rank = [&](const Job* job) {
+    const int64_t left = std::ssize(job->generation->prompt()) - job->length();
+    return 2 * std::min(left, chunk) - (steps - job->served) * options.slice_rows;
+  };
   std::stable_sort(prompts.begin(), prompts.end(),
-                   [](const Job* a, const Job* b) { return a->served < b->served; });
+                   [&](const Job* a, const Job* b) { return rank(a) < rank(b); });
   for (Job* job : prompts) {
     const int64_t length = job->length(), left = std::ssize(job->generation->prompt()) - length;
     int64_t count = std::min(left, room);

@@ -127,5 +127,36 @@ TEST(KvCache, BlocksMustFillAHead) {
   EXPECT_EQ(KvCache::Bytes(c, 10, 90, DType::kQ8_0), 10 * 3 * 2 * 2 * 2 * 34);
 }
 
+TEST(KvCache, PiecesOfOneContinueAnother) {
+  const TextConfig c = Config();
+  for (const int64_t max_rows : {1, 3, 16}) {
+    for (const int64_t piece : {1, 4, 5}) {
+      auto from = KvCache::Create(c, 60, max_rows, DType::kF32);
+      auto to = KvCache::Create(c, 60, 7, DType::kF32);
+      ASSERT_TRUE(from.ok() && to.ok());
+      std::vector<std::byte> bytes(static_cast<size_t>(from->PieceBytes(piece)));
+      for (int64_t p = 0; p < 40; ++p) {
+        Write(*from, c, p, 0.5f);
+        from->Advance(1);
+        if ((p + 1) % piece != 0) continue;
+        const int64_t first = p + 1 - piece;
+        ASSERT_TRUE(from->Holds(first));
+        from->CopyOut(first, piece, bytes.data());
+        to->Append(piece, bytes.data(), /*rolling=*/p + 1 > 30);
+        ASSERT_EQ(to->length(), p + 1);
+        if (p + 1 > 30 + kWindow) ExpectVisible(*to, c, p, 0.5f);
+      }
+      EXPECT_FALSE(from->Holds(41));
+      EXPECT_EQ(from->Holds(0), max_rows + kWindow - 1 >= 40);
+      EXPECT_FALSE(to->CanTruncate(29)) << "its rolling layers begin later";
+      to->Release();
+      EXPECT_EQ(to->length(), 0);
+      Write(*to, c, 0, 2);
+      to->Advance(1);
+      ExpectVisible(*to, c, 0, 2);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace gemma3n
