@@ -1,6 +1,8 @@
 // What a step costs with many answers in it, and what a scheduler makes of many requests at once.
 //
-//   scheduler_bench steps MODEL THREADS [ROWS...]        a decode step of so many sequences
+//   scheduler_bench steps MODEL THREADS [ROWS...]   a step of so many answers; 16+64: beside a
+//   slice
+//                                                   of 64 rows of a prompt
 //   scheduler_bench load MODEL THREADS STREAMS PROMPT GEN   total tokens a second
 //
 // Times of steps are the calling thread's own processor time, the least of several turns: with one
@@ -12,7 +14,6 @@
 #include <chrono>
 #include <cstdlib>
 #include <future>
-#include <map>
 #include <random>
 #include <string>
 #include <vector>
@@ -39,48 +40,56 @@ std::vector<int32_t> RandomTokens(int64_t count, uint64_t seed) {
   return tokens;
 }
 
-Status Steps(const std::shared_ptr<const Engine>& engine, const std::vector<int64_t>& counts) {
-  constexpr int64_t kContext = 256, kTurns = 4;
+// So many answers, and rows of one prompt more, as "16" or "16+64".
+struct Shape {
+  int64_t answers = 0, prompt = 0;
+};
+
+Status Steps(const std::shared_ptr<const Engine>& engine, const std::vector<Shape>& shapes) {
+  constexpr int64_t kContext = 2048, kTurns = 4;
   internal::EngineImpl& impl = *engine->shared_impl();
   G3N_ASSIGN_OR_RETURN(const auto model, internal::SizedModel::Create(impl, {}));
-  const int64_t most = *std::max_element(counts.begin(), counts.end());
+  int64_t most = 0;
+  for (const Shape& shape : shapes) most = std::max(most, shape.answers);
   std::vector<KvCache> caches;
-  for (int64_t i = 0; i < most; ++i) {
+  for (int64_t i = 0; i <= most; ++i) {  // the first is the prompt's
     G3N_ASSIGN_OR_RETURN(KvCache cache, internal::NewCache(impl, model, kContext, KvType::kAuto));
     caches.push_back(std::move(cache));
   }
   std::vector<KvCache*> pointers;
   for (KvCache& cache : caches) pointers.push_back(&cache);
-  // Copies by column and moves to huge pages come first.
-  const BatchRow one[] = {{.token = 1000, .wants_logits = true}};
-  for (int i = 0; i < 3 || (i < 100 && !impl.huge_pages.idle()); ++i) {
-    caches[0].Clear();
-    G3N_RETURN_IF_ERROR(internal::RunBatch(impl, model.decoder, one, std::span(pointers).first(1),
+  const auto run = [&](const Shape& shape, uint64_t seed) -> Result<double> {
+    const auto tokens = RandomTokens(shape.answers + shape.prompt, seed);
+    std::vector<BatchRow> rows;
+    if (caches[0].length() + shape.prompt > kContext) caches[0].Clear();
+    for (int64_t i = 0; i < shape.prompt + shape.answers; ++i) {
+      const int64_t sequence = std::max<int64_t>(0, i - shape.prompt + 1);
+      rows.push_back(
+          {.token = tokens[static_cast<size_t>(i)],
+           .sequence = static_cast<int>(sequence),
+           .position = caches[static_cast<size_t>(sequence)].length() + (sequence == 0 ? i : 0),
+           .wants_logits = sequence > 0});
+    }
+    const double start = ThreadSeconds();
+    G3N_RETURN_IF_ERROR(internal::RunBatch(impl, model.decoder, rows, pointers,
                                            [](int64_t, const View&) { return OkStatus(); }));
+    return ThreadSeconds() - start;
+  };
+  // Copies by column and moves to huge pages come first.
+  for (int i = 0; i < 3 || (i < 100 && !impl.huge_pages.idle()); ++i) {
+    G3N_RETURN_IF_ERROR(run({1, 0}, 0).status());
   }
-  std::map<int64_t, double> best;
+  std::vector<double> best(shapes.size(), 1e9);
   uint64_t seed = 0;
   for (int64_t turn = 0; turn < kTurns; ++turn) {
-    for (const int64_t count : counts) {
-      const auto tokens = RandomTokens(count, ++seed);
-      std::vector<BatchRow> rows;
-      for (int64_t i = 0; i < count; ++i) {
-        rows.push_back({.token = tokens[static_cast<size_t>(i)],
-                        .sequence = static_cast<int>(i),
-                        .position = caches[static_cast<size_t>(i)].length(),
-                        .wants_logits = true});
-      }
-      const double start = ThreadSeconds();
-      G3N_RETURN_IF_ERROR(internal::RunBatch(impl, model.decoder, rows,
-                                             std::span(pointers).first(static_cast<size_t>(count)),
-                                             [](int64_t, const View&) { return OkStatus(); }));
-      const double seconds = ThreadSeconds() - start;
-      if (!best.contains(count) || seconds < best[count]) best[count] = seconds;
+    for (size_t i = 0; i < shapes.size(); ++i) {
+      G3N_ASSIGN_OR_RETURN(const double seconds, run(shapes[i], ++seed));
+      best[i] = std::min(best[i], seconds);
     }
   }
-  for (const auto& [count, seconds] : best) {
-    fmt::print("{:4} rows {:8.1f} ms {:8.2f} x one row {:8.1f} rows/s\n", count, 1e3 * seconds,
-               seconds / best.begin()->second, static_cast<double>(count) / seconds);
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    fmt::print("{:4} answers + {:4} rows of a prompt {:8.1f} ms {:8.2f} x the first\n",
+               shapes[i].answers, shapes[i].prompt, 1e3 * best[i], best[i] / best[0]);
   }
   return OkStatus();
 }
@@ -129,14 +138,19 @@ Status Main(int argc, char** argv) {
   EngineOptions options;
   options.model = argv[2];
   options.threads = std::atoi(argv[3]);
-  std::vector<int64_t> numbers;
-  for (int i = 4; i < argc; ++i) numbers.push_back(std::atoll(argv[i]));
   G3N_ASSIGN_OR_RETURN(auto engine, Engine::Load(options));
-  if (std::string(argv[1]) == "load" && numbers.size() == 3) {
-    return Load(std::move(engine), static_cast<int>(numbers[0]), numbers[1], numbers[2]);
+  if (std::string(argv[1]) == "load" && argc == 7) {
+    return Load(std::move(engine), std::atoi(argv[4]), std::atoll(argv[5]), std::atoll(argv[6]));
   }
-  if (numbers.empty()) numbers = {1, 2, 4, 8, 9, 16, 32, 64};
-  return Steps(engine, numbers);
+  std::vector<Shape> shapes;
+  for (int i = 4; i < argc; ++i) {
+    char* end = nullptr;
+    Shape shape{.answers = std::strtoll(argv[i], &end, 10), .prompt = 0};
+    if (*end == '+') shape.prompt = std::atoll(end + 1);
+    shapes.push_back(shape);
+  }
+  if (shapes.empty()) shapes = {{1, 0}, {2, 0}, {4, 0}, {8, 0}, {9, 0}, {16, 0}, {32, 0}, {16, 64}};
+  return Steps(engine, shapes);
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ struct SchedulerOptions {
   int64_t context = 0;      // tokens of prompt and answer of one request; 0: the model's own
   KvType kv_type = KvType::kAuto;
   int64_t slice_rows = 0;   // prompt rows a step runs while answers are in the making, so that their streams do not
-                            // stall; 0: an eighth of the engine's prefill_chunk. Alone, a prompt takes whole chunks.
+                            // stall; 0: a quarter of the engine's prefill_chunk. Alone, a prompt takes whole chunks.
   int64_t prefix_cache_bytes = int64_t{1} << 30;  // keys and values kept for prompts that begin alike; 0: none
 };
 

@@ -43,7 +43,7 @@ Result<std::unique_ptr<Scheduler>> Scheduler::Create(std::shared_ptr<const Engin
     const int64_t chunk = impl->options.prefill_chunk;
     G3N_RETURN_IF_ERROR(CheckOptions(options, chunk));
     SchedulerOptions chosen = options;
-    if (chosen.slice_rows == 0) chosen.slice_rows = std::max<int64_t>(1, chunk / 8);
+    if (chosen.slice_rows == 0) chosen.slice_rows = std::max<int64_t>(1, chunk / 4);
     G3N_ASSIGN_OR_RETURN(auto whole, internal::SizedModel::Create(*impl, {}));
     G3N_ASSIGN_OR_RETURN(const int64_t context, internal::ContextOf(whole, options.context));
     // Whether heads can be stored in this way is known now, not at the first request.
