@@ -12,13 +12,11 @@
 namespace gemma3n::server {
 namespace {
 
-constexpr int64_t kMostTokens = int64_t{1} << 40;
-
 void ReadChat(const ApiContext& context, const Fields& fields, Generation* generation,
               OpenAiReply* reply) {
   GenerationOptions& options = generation->options;
-  fields.Integer("max_tokens", 1, kMostTokens, &options.max_tokens);
-  fields.Integer("max_completion_tokens", 1, kMostTokens, &options.max_tokens);
+  fields.Integer("max_tokens", 1, kMostMaxTokens, &options.max_tokens);
+  fields.Integer("max_completion_tokens", 1, kMostMaxTokens, &options.max_tokens);
   ReadSampling(fields, generation);
   ReadReply(fields, reply);
   fields.Bool("logprobs", &reply->logprobs);
@@ -42,7 +40,7 @@ void HandleChatCompletion(const ApiContext& context, std::shared_ptr<Exchange> e
   const Fields fields(*body, "", &error);
   Generation generation;
   OpenAiReply reply;
-  if (!ReadModel(context, fields, *exchange, &generation, &reply)) return;
+  ReadModel(context, fields, &generation, &reply);
   ReadChat(context, fields, &generation, &reply);
   if (error) return RespondOpenAiError(*exchange, *error);
   std::shared_ptr<Sink> sink;

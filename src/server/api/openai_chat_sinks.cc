@@ -1,5 +1,6 @@
 #include "server/api/openai_chat_sinks.h"
 
+#include "server/api/openai_error.h"
 #include "server/api/openai_logprobs.h"
 
 namespace gemma3n::server {
@@ -50,7 +51,7 @@ void ChatSink::OnFinish(const Usage& usage) {
   Json body = Head("chat.completion");
   body["choices"] = std::move(choices);
   body["usage"] = UsageJson(usage);
-  Respond(body);
+  RespondJson(exchange(), body);
 }
 
 void ChatStreamSink::SendChoice(int index, Json delta, Json logprobs, Json finish_reason) {

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <limits>
-#include <numeric>
+
+#include "server/api/openai_error.h"
 
 namespace gemma3n::server {
 namespace {
@@ -74,7 +75,7 @@ void CompletionSink::OnFinish(const Usage& usage) {
   Json body = Head("text_completion");
   body["choices"] = std::move(choices);
   body["usage"] = UsageJson(usage);
-  Respond(body);
+  RespondJson(exchange(), body);
 }
 
 CompletionStreamSink::CompletionStreamSink(const ApiContext& api,

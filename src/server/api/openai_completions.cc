@@ -16,7 +16,6 @@ namespace gemma3n::server {
 namespace {
 
 constexpr int64_t kDefaultMaxTokens = 16;  // OpenAI's
-constexpr int64_t kMostTokens = int64_t{1} << 40;
 constexpr size_t kMostPrompts = 1024;
 constexpr int kMostAnswers = 16;
 
@@ -60,7 +59,7 @@ void ReadCompletion(const Fields& fields, Generation* generation, OpenAiReply* r
                     CompletionForm* form) {
   GenerationOptions& options = generation->options;
   options.max_tokens = kDefaultMaxTokens;
-  fields.Integer("max_tokens", 0, kMostTokens, &options.max_tokens);
+  fields.Integer("max_tokens", 0, kMostMaxTokens, &options.max_tokens);
   ReadSampling(fields, generation);
   ReadReply(fields, reply);
   ReadResponseFormat(fields.Object("response_format"), /*flat=*/false, &options);
@@ -116,7 +115,7 @@ void HandleCompletion(const ApiContext& context, std::shared_ptr<Exchange> excha
   Generation generation;
   OpenAiReply reply;
   CompletionForm form;
-  if (!ReadModel(context, fields, *exchange, &generation, &reply)) return;
+  ReadModel(context, fields, &generation, &reply);
   ReadCompletion(fields, &generation, &reply, &form);
   std::vector<CompletionPrompt> prompts = ReadPrompts(fields);
   if (error) return RespondOpenAiError(*exchange, *error);

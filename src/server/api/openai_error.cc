@@ -1,6 +1,7 @@
 #include "server/api/openai_error.h"
 
 #include "formats/json.h"
+#include "server/api/model_field.h"
 
 namespace gemma3n::server {
 namespace {
@@ -40,6 +41,10 @@ std::string_view OpenAiErrorCode(int http_status, const Status& status) {
   return {};
 }
 
+void RespondJson(Exchange& exchange, const Json& body) {
+  exchange.Respond(200, "application/json", DumpOrderedJson(body));
+}
+
 void RespondOpenAiError(Exchange& exchange, int http_status, std::string_view message,
                         std::string_view param, std::string_view code) {
   Headers headers;
@@ -50,7 +55,9 @@ void RespondOpenAiError(Exchange& exchange, int http_status, std::string_view me
 }
 
 void RespondOpenAiError(Exchange& exchange, const RequestError& error) {
-  RespondOpenAiError(exchange, HttpStatusOf(error), error.status.message(), error.param);
+  const bool unknown = IsUnknownModel(error);
+  RespondOpenAiError(exchange, unknown ? 404 : HttpStatusOf(error), error.status.message(),
+                     error.param, unknown ? "model_not_found" : "");
 }
 
 }  // namespace gemma3n::server

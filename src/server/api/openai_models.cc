@@ -1,5 +1,4 @@
 // /v1/models: the served model, and the published size that it nests.
-#include "formats/json.h"
 #include "server/api/anthropic.h"
 #include "server/api/openai.h"
 #include "server/api/openai_error.h"
@@ -19,10 +18,6 @@ Json ModelJson(const ApiContext& context, const std::string& name) {
           {"hears", info.hears}};
 }
 
-void Respond(Exchange& exchange, const Json& body) {
-  exchange.Respond(200, "application/json", DumpOrderedJson(body));
-}
-
 }  // namespace
 
 void HandleModels(const ApiContext& context, std::shared_ptr<Exchange> exchange) {
@@ -33,7 +28,7 @@ void HandleModels(const ApiContext& context, std::shared_ptr<Exchange> exchange)
   }
   Json list = Json::array();
   for (const std::string& name : names) list.push_back(ModelJson(context, name));
-  Respond(*exchange, {{"object", "list"}, {"data", std::move(list)}});
+  RespondJson(*exchange, {{"object", "list"}, {"data", std::move(list)}});
 }
 
 void HandleModel(const ApiContext& context, std::shared_ptr<Exchange> exchange) {
@@ -44,7 +39,7 @@ void HandleModel(const ApiContext& context, std::shared_ptr<Exchange> exchange) 
   if (const auto size = SizeOfModel(context, name); !size.ok()) {
     return RespondOpenAiError(*exchange, 404, size.status().message(), "model", "model_not_found");
   }
-  Respond(*exchange, ModelJson(context, name));
+  RespondJson(*exchange, ModelJson(context, name));
 }
 
 }  // namespace gemma3n::server

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "formats/json.h"
-#include "server/api/openai_error.h"
+#include "server/api/model_field.h"
 
 namespace gemma3n::server {
 namespace {
@@ -84,19 +84,10 @@ void ReadReply(const Fields& fields, OpenAiReply* reply) {
   fields.Object("stream_options").Bool("include_usage", &reply->include_usage);
 }
 
-bool ReadModel(const ApiContext& context, const Fields& fields, Exchange& exchange,
-               Generation* generation, OpenAiReply* reply) {
+void ReadModel(const ApiContext& context, const Fields& fields, Generation* generation,
+               OpenAiReply* reply) {
   reply->model = fields.NeedString("model");
-  if (!fields.ok()) return true;  // whoever asks for the first error answers
-  Result<ModelSize> size = SizeOfModel(context, reply->model);
-  if (!size.ok()) {
-    const bool unknown = size.status().code() == StatusCode::kNotFound;
-    RespondOpenAiError(exchange, unknown ? 404 : 400, size.status().message(), "model",
-                       "model_not_found");
-    return false;
-  }
-  generation->size = std::move(size).value();
-  return true;
+  ReadModelSize(fields, context, reply->model, &generation->size);
 }
 
 void ReadResponseFormat(const Fields& format, bool flat, GenerationOptions* options) {

@@ -8,6 +8,8 @@
 
 namespace gemma3n::server {
 
+inline constexpr int64_t kMostMaxTokens = int64_t{1} << 40;
+
 // How the answer is sent, and its form.
 struct OpenAiReply {
   std::string model;  // as the request named it
@@ -24,9 +26,9 @@ void ReadSampling(const Fields& fields, Generation* generation);
 // stream, stream_options.
 void ReadReply(const Fields& fields, OpenAiReply* reply);
 
-// model: its name and size. False after it answered 404 or 400.
-bool ReadModel(const ApiContext& context, const Fields& fields, Exchange& exchange,
-               Generation* generation, OpenAiReply* reply);
+// model: its name and size.
+void ReadModel(const ApiContext& context, const Fields& fields, Generation* generation,
+               OpenAiReply* reply);
 
 // response_format, or text.format of /v1/responses (`flat`: the schema lies beside its type).
 void ReadResponseFormat(const Fields& format, bool flat, GenerationOptions* options);

@@ -3,7 +3,6 @@
 #include <memory>
 #include <utility>
 
-#include "formats/json.h"
 #include "server/api/openai.h"
 #include "server/api/openai_error.h"
 #include "server/api/openai_options.h"
@@ -13,8 +12,6 @@
 
 namespace gemma3n::server {
 namespace {
-
-constexpr int64_t kMostTokens = int64_t{1} << 40;
 
 // What a response repeats of its request, with the defaults filled in.
 Json Echoed(const Json& body, const Generation& g) {
@@ -49,7 +46,7 @@ void ReadLogprobs(const Fields& fields, OpenAiReply* reply) {
 
 void ReadOptions(const Fields& fields, Generation* generation, OpenAiReply* reply) {
   GenerationOptions& options = generation->options;
-  fields.Integer("max_output_tokens", 1, kMostTokens, &options.max_tokens);
+  fields.Integer("max_output_tokens", 1, kMostMaxTokens, &options.max_tokens);
   ReadSampling(fields, generation);
   if (generation->n != 1) fields.Unexpected("n", "1");
   ReadReply(fields, reply);
@@ -86,7 +83,7 @@ void HandleResponse(const ApiContext& context, const std::shared_ptr<ResponseSto
   Generation generation;
   OpenAiReply reply;
   ResponsesForm form;
-  if (!ReadModel(context, fields, *exchange, &generation, &reply)) return;
+  ReadModel(context, fields, &generation, &reply);
   ReadOptions(fields, &generation, &reply);
   std::string previous, instructions;
   fields.String("previous_response_id", &previous);
@@ -116,15 +113,14 @@ void HandleStoredResponse(const std::shared_ptr<ResponseStore>& store,
   const std::string id = IdInPath(*exchange);
   const auto kept = store->Get(id);
   if (!kept) return RespondUnknown(*exchange, id, "response_id");
-  exchange->Respond(200, "application/json", DumpOrderedJson(kept->response));
+  RespondJson(*exchange, kept->response);
 }
 
 void HandleDeletedResponse(const std::shared_ptr<ResponseStore>& store,
                            const std::shared_ptr<Exchange>& exchange) {
   const std::string id = IdInPath(*exchange);
   if (!store->Remove(id)) return RespondUnknown(*exchange, id, "response_id");
-  const Json body = {{"id", id}, {"object", "response.deleted"}, {"deleted", true}};
-  exchange->Respond(200, "application/json", DumpOrderedJson(body));
+  RespondJson(*exchange, {{"id", id}, {"object", "response.deleted"}, {"deleted", true}});
 }
 
 }  // namespace gemma3n::server

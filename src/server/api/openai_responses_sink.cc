@@ -132,7 +132,7 @@ void ResponsesSink::OnFinish(const Usage& usage) {
       {"output_tokens_details", {{"reasoning_tokens", 0}}},
       {"total_tokens", usage.prompt_tokens + usage.completion_tokens}};
   Keep(response);
-  if (!reply().stream) return Respond(response);
+  if (!reply().stream) return RespondJson(exchange(), response);
   Event(cut_ ? "response.incomplete" : "response.completed", {{"response", std::move(response)}});
   exchange().Finish();
 }

@@ -63,10 +63,6 @@ void OpenAiSink::EndStream() {
   exchange_->Finish();
 }
 
-void OpenAiSink::Respond(const Json& body) {
-  exchange_->Respond(200, "application/json", DumpOrderedJson(body));
-}
-
 std::string SystemFingerprint(const ApiContext& context) {
   uint64_t hash = 14695981039346656037u;  // FNV-1a
   const ModelInfo& info = context.engine->info();

@@ -37,7 +37,6 @@ class OpenAiSink : public Sink {
   void Send(const Json& event);
   // data: [DONE], and the end.
   void EndStream();
-  void Respond(const Json& body);
 
  private:
   const ApiContext context_;

@@ -4,7 +4,6 @@
 #include <limits>
 #include <memory>
 
-#include "formats/json.h"
 #include "server/api/openai.h"
 #include "server/api/openai_content.h"
 #include "server/api/openai_error.h"
@@ -13,10 +12,6 @@
 
 namespace gemma3n::server {
 namespace {
-
-void Respond(Exchange& exchange, const Json& body) {
-  exchange.Respond(200, "application/json", DumpOrderedJson(body));
-}
 
 void RespondFailure(Exchange& exchange, const Status& status) {
   RespondOpenAiError(exchange, HttpStatusOf(status), status.message());
@@ -56,10 +51,10 @@ void HandleTokenize(const ApiContext& context, std::shared_ptr<Exchange> exchang
     strings = Json::array();
     for (const int32_t token : *tokens) strings.push_back(TokenTextOf(*context.engine, token));
   }
-  Respond(*exchange, {{"count", tokens->size()},
-                      {"max_model_len", context.tokens},
-                      {"tokens", *tokens},
-                      {"token_strs", std::move(strings)}});
+  RespondJson(*exchange, {{"count", tokens->size()},
+                          {"max_model_len", context.tokens},
+                          {"tokens", *tokens},
+                          {"token_strs", std::move(strings)}});
 }
 
 void HandleDetokenize(const ApiContext& context, std::shared_ptr<Exchange> exchange) {
@@ -77,7 +72,7 @@ void HandleDetokenize(const ApiContext& context, std::shared_ptr<Exchange> excha
   }
   if (!fields.Has("tokens")) fields.Unexpected("tokens", "a list of token ids");
   if (error) return RespondOpenAiError(*exchange, *error);
-  Respond(*exchange, {{"prompt", context.engine->Detokenize(tokens, /*skip_special=*/false)}});
+  RespondJson(*exchange, {{"prompt", context.engine->Detokenize(tokens, /*skip_special=*/false)}});
 }
 
 void HandleTokenizerInfo(const ApiContext& context, std::shared_ptr<Exchange> exchange) {
@@ -88,7 +83,7 @@ void HandleTokenizerInfo(const ApiContext& context, std::shared_ptr<Exchange> ex
     const auto ids = context.engine->Tokenize(text, /*add_bos=*/false);
     info[key] = ids.ok() && ids->size() == 1 ? Json(text) : Json();
   }
-  Respond(*exchange, info);
+  RespondJson(*exchange, info);
 }
 
 }  // namespace gemma3n::server
