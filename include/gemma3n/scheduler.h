@@ -70,7 +70,7 @@ class GEMMA3N_API Scheduler {
   // Starts the scheduler's thread. Errors: kInvalidArgument (options), kResourceExhausted.
   static Result<std::unique_ptr<Scheduler>> Create(std::shared_ptr<const Engine> engine,
                                                    const SchedulerOptions& options);
-  ~Scheduler();  // cancels what is left
+  ~Scheduler();  // cancels what is left; not from a callback
 
   // Queues a request. Errors: kInvalidArgument (as Session::Generate's), kOutOfRange (too long), kResourceExhausted
   // (max_waiting reached), kCancelled (after Drain).
@@ -81,7 +81,7 @@ class GEMMA3N_API Scheduler {
   void Pause(Id id);
   void Resume(Id id);
 
-  // Takes no more requests and returns when the rest are done, or cancels them after `seconds`.
+  // Takes no more requests and returns when the rest are done, or cancels them after `seconds`. Not from a callback.
   void Drain(double seconds);
 
   SchedulerStats stats() const;

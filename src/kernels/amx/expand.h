@@ -120,4 +120,49 @@ struct Expander<DType::kQ8_0> {
   }
 };
 
+// Six-bit integers are put together 64 at a time before they become floats.
+template <>
+struct Expander<DType::kQ6_K> {
+  static constexpr bool kPlain = false;
+  static constexpr int kSteps = 8, kBytes = sizeof(BlockQ6_K);
+
+  static G3N_INLINE void Piece(const std::byte* src, std::byte* dst) {
+    const simd::ScalesQ6_K<ExpandSimd> scales(src);
+    const BlockQ6_K& block = scales.block;
+    // Two bits of quarter k lie at 2 k; quarters 2 k and 2 k + 1 are a vector's halves.
+    alignas(64) static constexpr uint16_t kUp[32] = {4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4,
+                                                     4, 4, 4, 4, 4, 2, 2, 2, 2, 2, 2,
+                                                     2, 2, 2, 2, 2, 2, 2, 2, 2, 2};
+    alignas(64) static constexpr uint16_t kDown[32] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                                                       0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 2,
+                                                       2, 2, 2, 2, 2, 2, 2, 2, 2, 2};
+    G3N_UNROLL
+    for (int half = 0; half < 2; ++half) {
+      const __m512i low = _mm512_loadu_si512(block.ql + 64 * half);
+      const __m512i high = _mm512_broadcast_i64x4(
+          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block.qh + 32 * half)));
+      Quarters(low, _mm512_sllv_epi16(high, _mm512_load_si512(kUp)), scales.values + 8 * half,
+               dst + 4 * half * kTileBytes);
+      Quarters(_mm512_srli_epi16(low, 4), _mm512_srlv_epi16(high, _mm512_load_si512(kDown)),
+               scales.values + 8 * half + 4, dst + (4 * half + 2) * kTileBytes);
+    }
+  }
+
+ private:
+  // 64 values, their four and two bits in place: two steps.
+  static G3N_INLINE void Quarters(__m512i low, __m512i high, const float* scales, std::byte* dst) {
+    alignas(64) int8_t q[64];
+    const __m512i joined = _mm512_or_si512(_mm512_and_si512(low, _mm512_set1_epi8(15)),
+                                           _mm512_and_si512(high, _mm512_set1_epi8(48)));
+    _mm512_store_si512(q, _mm512_sub_epi8(joined, _mm512_set1_epi8(32)));
+    const auto sixteen = [&](int i) G3N_LAMBDA {
+      const __m128i bytes = _mm_load_si128(reinterpret_cast<const __m128i*>(q + 16 * i));
+      return _mm512_mul_ps(_mm512_set1_ps(scales[i]),
+                           _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes)));
+    };
+    _mm512_store_si512(dst, (__m512i)_mm512_cvtne2ps_pbh(sixteen(1), sixteen(0)));
+    _mm512_store_si512(dst + kTileBytes, (__m512i)_mm512_cvtne2ps_pbh(sixteen(3), sixteen(2)));
+  }
+};
+
 }  // namespace gemma3n::amx

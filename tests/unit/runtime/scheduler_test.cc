@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <mutex>
+#include <random>
 #include <stdexcept>
 #include <thread>
 
@@ -366,6 +367,48 @@ TEST_F(SchedulerTest, TakesRequestsFromManyThreads) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(good, 40);
+}
+
+TEST_F(SchedulerTest, EveryRequestEndsOnceWhateverIsDoneToIt) {
+  const auto engine = Load(Options());
+  SchedulerOptions options;
+  options.max_running = 3;
+  options.max_waiting = 10;
+  options.prefix_cache_bytes = 1 << 18;  // blocks come and go
+  const auto scheduler = NewScheduler(engine, options);
+  std::atomic<int> taken{0}, ended{0}, refused{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 6; ++t) {
+    threads.emplace_back([&, t] {
+      std::mt19937 random(static_cast<unsigned>(t));
+      for (int i = 0; i < 40; ++i) {
+        Request request = Mixed(Ids(1 + static_cast<int>(random() % 150), i % 3), i);
+        if (random() % 4 == 0) request.timeout_seconds = 0.001 * (1 + random() % 20);
+        const bool stops = random() % 5 == 0;
+        const auto id = scheduler->Submit(
+            std::move(request), [stops](const TokenEvent&) { return !stops; },
+            [&](RequestOutcome) { ++ended; });
+        if (!id.ok()) {
+          EXPECT_EQ(id.status().code(), StatusCode::kResourceExhausted);
+          ++refused;
+          std::this_thread::sleep_for(2ms);
+          continue;
+        }
+        ++taken;
+        if (random() % 3 == 0) scheduler->Pause(*id);
+        if (random() % 4 == 0) scheduler->Cancel(*id);
+        if (random() % 2 == 0) std::this_thread::sleep_for(1ms);
+        scheduler->Resume(*id);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  scheduler->Drain(60);
+  EXPECT_EQ(ended, taken);
+  const SchedulerStats stats = scheduler->stats();
+  EXPECT_EQ(stats.finished + stats.cancelled, taken);
+  EXPECT_EQ(stats.refused, refused);
+  EXPECT_EQ(stats.running + stats.waiting + stats.paused + stats.failed, 0);
 }
 
 }  // namespace
