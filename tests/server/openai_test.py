@@ -100,6 +100,11 @@ class ChatTest(OpenAiTest):
                     {'role': 'assistant', 'content': SEEN}, {'role': 'user', 'content': LOOK}]
         self.assertTrue(self.answer(messages=messages, max_tokens=10))
 
+    def test_goes_on_after_a_beginning(self):
+        messages = [{'role': 'user', 'content': [PICTURE, text(LOOK)]}, {'role': 'assistant', 'content': SEEN[:11]}]
+        rest = self.answer(messages=messages, extra_body={'continue_final_message': True})
+        self.assertEqual(SEEN[:11] + rest, SEEN)
+
     def test_length_and_stop(self):
         cut = self.chat([PICTURE, text(LOOK)], max_completion_tokens=3)
         self.assertEqual(cut.choices[0].finish_reason, 'length')

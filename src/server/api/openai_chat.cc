@@ -12,6 +12,20 @@
 namespace gemma3n::server {
 namespace {
 
+// continue_final_message, vLLM's: the answer goes on after the words of the last message, an
+// assistant's, which is then no turn of its own.
+void ReadContinuation(const Fields& fields, Generation* generation) {
+  bool goes_on = false;
+  fields.Bool("continue_final_message", &goes_on);
+  if (!goes_on || !fields.ok()) return;
+  const Message last = std::move(generation->messages.back());
+  generation->messages.pop_back();
+  if (last.role != "assistant" || generation->messages.empty()) {
+    return fields.Unexpected("continue_final_message", "a last message of the assistant");
+  }
+  for (const Part& part : last.parts) generation->answer_start += part.text;
+}
+
 void ReadChat(const ApiContext& context, const Fields& fields, Generation* generation,
               OpenAiReply* reply) {
   GenerationOptions& options = generation->options;
@@ -29,6 +43,7 @@ void ReadChat(const ApiContext& context, const Fields& fields, Generation* gener
   ReadOpenAiTools(fields, /*flat=*/false, generation);
   if (fields.Has("functions")) fields.Unexpected("functions", "\"tools\" in its place");
   generation->messages = ReadOpenAiMessages(fields, *context.media);
+  ReadContinuation(fields, generation);
 }
 
 }  // namespace

@@ -51,7 +51,8 @@ const char* OpenAiSink::FinishReason(const AnswerEnd& end) {
 
 void OpenAiSink::BeginStream() {
   streaming_ = true;
-  exchange_->Begin(200, "text/event-stream", {{"Cache-Control", "no-cache"}});
+  exchange_->Begin(200, "text/event-stream",
+                   {{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}});
 }
 
 void OpenAiSink::Send(const Json& event) {

@@ -121,6 +121,15 @@ TEST_F(OpenAiChat, RefusesMessagesNamingThePlace) {
   EXPECT_EQ(generator_.runs, 0);
 }
 
+TEST_F(OpenAiChat, GoesOnAfterTheLastMessage) {
+  Call(HandleChatCompletion, R"({"model":"tiny","continue_final_message":true,"messages":[
+      {"role":"user","content":"Hi"},{"role":"assistant","content":"Hel"}]})");
+  ASSERT_EQ(asked().messages.size(), 1u);
+  EXPECT_EQ(asked().answer_start, "Hel");
+  ExpectRefused(*Chat(R"(,"continue_final_message":true)"), "continue_final_message",
+                "a last message of the assistant");
+}
+
 TEST_F(OpenAiChat, ReadsToolsAndEarlierCalls) {
   const auto exchange = Call(HandleChatCompletion, R"({"model":"tiny","messages":[
       {"role":"user","content":"Weather?"},
