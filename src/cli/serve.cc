@@ -142,7 +142,7 @@ void AddLoad(CLI::App& app, ServeOptions& options) {
       ->check(NumberBetween(0, 1e6, true))
       ->group(group);
   app.add_option("--slice-rows", scheduler.slice_rows,
-                 "Prompt tokens read in a step beside running answers (default: an eighth of "
+                 "Prompt tokens read in a step beside running answers (default: a quarter of "
                  "--prefill-chunk)")
       ->type_name("N")
       ->check(NumberBetween(1, 4096, true))

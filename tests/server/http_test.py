@@ -484,7 +484,7 @@ class AnswersTest(RawTest):
                 socks.append(sock)
                 self.server.wait_for_metric('gemma3n_waiting', waiting)
             status, headers, body = self.server.post('/v1/chat/completions', LONG)
-            self.assertEqual(status, 429)
+            self.assertEqual((status, headers['retry-after']), (429, '1'))
             self.assertEqual(self.grown('gemma3n_refused_total'), 1)
             self.assertTrue(json.loads(body)['error']['message'])
             for sock in socks[:2]:
