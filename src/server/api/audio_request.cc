@@ -45,6 +45,9 @@ std::optional<RequestError> ReadField(const FormField& field, AudioRequest* requ
     request->model = value;
   } else if (field.name == "prompt") {
     request->prompt = value;
+  } else if (field.name.starts_with("keywords")) {
+    if (!request->keywords.empty()) request->keywords += ", ";
+    request->keywords += value;
   } else if (field.name == "language" && !value.empty()) {
     auto name = LanguageName(value);
     if (!name) return Unexpected(field, "a language such as \"en\" or \"English\"");

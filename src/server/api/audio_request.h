@@ -17,7 +17,8 @@ struct AudioRequest {
   std::string_view file;  // within the body
   std::string filename, model;
   TranscriptionTask task;
-  std::string prompt;  // what the words are likely to be about
+  std::string prompt;    // what was said before, or what it is about
+  std::string keywords;  // that may come up, with commas between
   AudioFormat format = AudioFormat::kJson;
   float temperature = 0;
   bool stream = false;

@@ -28,11 +28,12 @@ class MediaAccess {
  public:
   explicit MediaAccess(MediaAccessOptions options) : options_(std::move(options)) {}
 
-  // location: a data: URL, a path or file: URL, or an http(s) URL. Blocks while fetching. Symbolic
-  // links and ".." that lead out of the folders are refused; so is every address that is not public
-  // (loopback, private, link-local, ...), after name resolution and on each redirect. Errors:
-  // kInvalidArgument (not allowed, with what the operator would have to switch on; malformed),
-  // kNotFound, kOutOfRange (too large), kIo (fetch failed), kResourceExhausted (remote_at_once).
+  // location: a data: URL, a path (a relative one is taken from the folders) or file: URL, or an
+  // http(s) URL. Blocks while fetching. Symbolic links and ".." that lead out of the folders are
+  // refused; so is every address that is not public (loopback, private, link-local, ...), after
+  // name resolution and on each redirect. Errors: kInvalidArgument (not allowed, with what the
+  // operator would have to switch on; malformed), kNotFound, kOutOfRange (too large), kIo (fetch
+  // failed), kResourceExhausted (remote_at_once).
   Result<MediaSource> Open(std::string_view location) const;
 
   // A medium spelled in base64. Errors: kInvalidArgument, kOutOfRange.

@@ -1,5 +1,6 @@
 #include "server/api/transcription_run.h"
 
+#include <chrono>
 #include <span>
 #include <utility>
 
@@ -11,10 +12,14 @@ namespace {
 
 constexpr size_t kClipsAtOnce = 4;
 constexpr int64_t kMostTokens = 512;  // of 30 s; speech has fewer than 200
+constexpr std::chrono::milliseconds kAgainAfter{500};
+constexpr int kTooManyRequests = 429;
 
 std::string InstructionFor(const AudioRequest& request) {
   std::string words = TranscriptionInstruction(request.task);
-  return request.prompt.empty() ? words : words + " Context: " + request.prompt;
+  if (!request.prompt.empty()) words += " Context: " + request.prompt;
+  if (!request.keywords.empty()) words += " Words that may come up: " + request.keywords;
+  return words;
 }
 
 }  // namespace
@@ -60,7 +65,7 @@ class TranscriptionRun::ClipSink : public Sink {
   void OnEnd(int, AnswerEnd end) override { end_ = std::move(end); }
   void OnFinish(const Usage& usage) override { run_->EndClip(index_, std::move(end_), usage); }
   void OnError(int http_status, const Status& status) override {
-    run_->FailClip(http_status, status);
+    run_->FailClip(index_, http_status, status);
   }
 
  private:
@@ -110,22 +115,29 @@ Status TranscriptionRun::Take(ClipSplitter::Clip clip) {
   auto next = std::make_unique<Clip>();
   next->result.begin = ClipBegin(clip);
   next->result.end = ClipEnd(clip);
+  next->message = ClipMessage(std::move(clip.samples), instruction_);
   size_t index = 0;
   {
     const std::lock_guard lock(mutex_);
     index = clips_.size();
     clips_.push_back(std::move(next));
   }
-  const auto self = shared_from_this();
-  context_.generator->Run(GenerationFor(std::move(clip.samples)),
-                          std::make_shared<ClipExchange>(self),
-                          std::make_shared<ClipSink>(self, index));
+  Submit(index);
   return OkStatus();
 }
 
-Generation TranscriptionRun::GenerationFor(std::vector<float> samples) const {
+void TranscriptionRun::Submit(size_t index) {
+  const auto self = shared_from_this();
+  std::unique_lock lock(mutex_);
+  Generation generation = GenerationFor(clips_[index]->message);
+  lock.unlock();
+  context_.generator->Run(std::move(generation), std::make_shared<ClipExchange>(self),
+                          std::make_shared<ClipSink>(self, index));
+}
+
+Generation TranscriptionRun::GenerationFor(Message message) const {
   Generation generation;
-  generation.messages = {ClipMessage(std::move(samples), instruction_)};
+  generation.messages = {std::move(message)};
   generation.options.temperature = request_.temperature;
   generation.options.max_tokens = kMostTokens;
   const bool verbose = request_.format == AudioFormat::kVerboseJson;
@@ -136,9 +148,19 @@ Generation TranscriptionRun::GenerationFor(std::vector<float> samples) const {
 
 Status TranscriptionRun::WaitFor(size_t most) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return gone_ || !failure_.ok() || clips_.size() - ended_ <= most; });
-  if (gone_) return Status(StatusCode::kCancelled, "the client has gone");
-  return failure_;
+  const auto over = [&] { return gone_ || !failure_.ok(); };
+  while (true) {
+    changed_.wait(lock,
+                  [&] { return over() || !refused_.empty() || clips_.size() - ended_ <= most; });
+    if (!over() && !refused_.empty()) changed_.wait_for(lock, kAgainAfter, over);
+    if (gone_) return Status(StatusCode::kCancelled, "the client has gone");
+    if (!failure_.ok()) return failure_;
+    if (refused_.empty()) return OkStatus();
+    const std::vector<size_t> again = std::exchange(refused_, {});
+    lock.unlock();
+    for (const size_t index : again) Submit(index);
+    lock.lock();
+  }
 }
 
 void TranscriptionRun::Respond() {
@@ -201,6 +223,7 @@ void TranscriptionRun::EndClip(size_t index, AnswerEnd end, const Usage& usage) 
     const std::lock_guard lock(mutex_);
     clips_[index]->result.result = std::move(end.outcome.result);
     clips_[index]->ended = true;
+    clips_[index]->message = {};
     ++ended_;
     usage_.prompt_tokens += usage.prompt_tokens;
     usage_.cached_tokens += usage.cached_tokens;
@@ -210,19 +233,31 @@ void TranscriptionRun::EndClip(size_t index, AnswerEnd end, const Usage& usage) 
   changed_.notify_all();
 }
 
-void TranscriptionRun::FailClip(int http_status, const Status& status) {
+void TranscriptionRun::FailClip(size_t index, int http_status, const Status& status) {
   {
     const std::lock_guard lock(mutex_);
-    if (failure_.ok()) {
-      failure_ = status;
-      failure_status_ = http_status;
+    // A full queue refuses a sound by its first clip; what has begun waits for its turn.
+    if (http_status == kTooManyRequests && index > 0) {
+      refused_.push_back(index);
+    } else {
+      Fail(http_status, status);
     }
   }
   changed_.notify_all();
 }
 
 void TranscriptionRun::Stop() {
-  FailClip(503, Status(StatusCode::kCancelled, "the server is going down"));
+  {
+    const std::lock_guard lock(mutex_);
+    Fail(503, Status(StatusCode::kCancelled, "the server is going down"));
+  }
+  changed_.notify_all();
+}
+
+void TranscriptionRun::Fail(int http_status, const Status& status) {
+  if (!failure_.ok()) return;
+  failure_ = status;
+  failure_status_ = http_status;
 }
 
 void TranscriptionRun::SendText() {

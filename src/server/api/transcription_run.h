@@ -33,14 +33,17 @@ class TranscriptionRun : public std::enable_shared_from_this<TranscriptionRun> {
 
   struct Clip {
     TranscribedClip result;
+    Message message;  // until it has ended
     size_t sent = 0;  // bytes of its text
     bool ended = false;
   };
 
   Status Read();
   Status Take(ClipSplitter::Clip clip);
-  Generation GenerationFor(std::vector<float> samples) const;
-  // Waits until at most `most` clips are in the making. Errors: a clip's; kCancelled.
+  void Submit(size_t index);
+  Generation GenerationFor(Message message) const;
+  // Waits until at most `most` clips are in the making, and asks again for those that a full queue
+  // refused. Errors: a clip's; kCancelled.
   Status WaitFor(size_t most);
   void Respond();
   void RespondError(int http_status, const Status& status);
@@ -51,9 +54,10 @@ class TranscriptionRun : public std::enable_shared_from_this<TranscriptionRun> {
   void Behind(bool behind);
   void AddText(size_t index, std::string_view text);
   void EndClip(size_t index, AnswerEnd end, const Usage& usage);
-  void FailClip(int http_status, const Status& status);
+  void FailClip(size_t index, int http_status, const Status& status);
 
   // Under mutex_.
+  void Fail(int http_status, const Status& status);
   void SendText();
   void BeginStream();
 
@@ -66,8 +70,9 @@ class TranscriptionRun : public std::enable_shared_from_this<TranscriptionRun> {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<std::unique_ptr<Clip>> clips_;
-  size_t ended_ = 0;  // clips
-  size_t head_ = 0;   // the first clip whose text is not all sent
+  std::vector<size_t> refused_;  // clips
+  size_t ended_ = 0;             // clips
+  size_t head_ = 0;              // the first clip whose text is not all sent
   Usage usage_;
   std::string text_;  // that was streamed
   bool streaming_ = false, gone_ = false, behind_ = false;

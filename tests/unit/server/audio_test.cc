@@ -1,9 +1,11 @@
 #include "server/api/audio.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "server/api/language_names.h"
@@ -48,6 +50,9 @@ class ClipGenerator : public Generator {
       hanging.push_back(std::move(s));
       return;
     }
+    if (refuse.contains(index)) {
+      return s->OnError(429, Status(StatusCode::kResourceExhausted, "full"));
+    }
     threads_.emplace_back([this, index, sink = std::move(s)] {
       std::this_thread::sleep_for(std::chrono::milliseconds(index % 2 == 0 ? 40 : 1));
       if (index == fail_at) return sink->OnError(503, Status(StatusCode::kCancelled, "broken"));
@@ -72,6 +77,7 @@ class ClipGenerator : public Generator {
   std::vector<std::shared_ptr<Sink>> hanging;
   bool hang = false;
   int fail_at = -1;
+  std::set<int> refuse;  // by a full queue: these calls
   std::atomic<int> cancelled = 0;
 
  private:
@@ -189,6 +195,8 @@ TEST_F(AudioTest, Instructions) {
   EXPECT_EQ(InstructionFor({{"language", "pt-BR"}}),
             "Transcribe the following speech segment in Portuguese.");
   EXPECT_THAT(InstructionFor({{"prompt", "Birds"}}), ::testing::EndsWith("Context: Birds"));
+  EXPECT_THAT(InstructionFor({{"keywords[]", "bird"}, {"keywords[]", "fish"}}),
+              ::testing::EndsWith("Words that may come up: bird, fish"));
   const char* translations = "/v1/audio/translations";
   EXPECT_EQ(InstructionFor({}, translations),
             "Translate the following speech segment into English.");
@@ -256,6 +264,25 @@ TEST_F(AudioTest, AClipsErrorIsTheAnswers) {
   EXPECT_EQ(exchange->http_status, 503);
   EXPECT_EQ(exchange->json()["error"]["message"], "broken");
   EXPECT_LE(clips_.asked.size(), 6u);  // nothing more was asked
+}
+
+TEST_F(AudioTest, AFullQueueRefusesTheFirstClipOnly) {
+  clips_.refuse = {2, 4};
+  auto exchange = Ask(Wav(200), {});
+  EXPECT_EQ(exchange->http_status, 200) << exchange->body;
+  // Every sample was asked for, two clips of them twice.
+  std::set<const std::vector<float>*> clips;
+  for (const Generation& asked : clips_.asked) {
+    clips.insert(asked.messages.at(0).parts.at(0).source.samples.get());
+  }
+  EXPECT_EQ(clips.size(), clips_.asked.size() - 2);
+  const std::string text = exchange->json()["text"];
+  EXPECT_EQ(static_cast<size_t>(std::count(text.begin(), text.end(), 'c')), clips.size());
+
+  clips_.refuse = {static_cast<int>(clips_.asked.size())};
+  exchange = Ask(Wav(200), {});
+  EXPECT_EQ(exchange->http_status, 429);
+  EXPECT_EQ(exchange->json()["error"]["code"], "rate_limit_exceeded");
 }
 
 TEST_F(AudioTest, AnErrorInAStream) {
