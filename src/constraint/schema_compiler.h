@@ -59,6 +59,7 @@ class SchemaCompiler {
   Result<int32_t> TextsNode(const Regex& regex);
 
   Status Required(const SchemaParts& parts, std::vector<std::string>& names);
+  Status CheckNamesAndCounts(const Schema& schema, const Program::Node& object);
   // What the schemas say about a property, or about those that none of them names (empty name).
   Result<int32_t> PropertyNode(const SchemaParts& parts, const std::string& name, bool named);
 

@@ -18,15 +18,12 @@ constexpr const char* kUnsupported[] = {"not",
                                         "minContains",
                                         "maxContains",
                                         "multipleOf",
-                                        "propertyNames",
                                         "patternProperties",
                                         "dependentRequired",
                                         "$dynamicRef",
                                         "$recursiveRef",
                                         "dependentSchemas",
                                         "unevaluatedProperties",
-                                        "minProperties",
-                                        "maxProperties",
                                         "unevaluatedItems",
                                         "additionalItems"};
 
@@ -61,8 +58,8 @@ Status SchemaDocument::Malformed(const Schema& schema, const char* keyword, cons
 
 Status SchemaDocument::Unsupported(const Schema& schema, const std::string& keyword,
                                    const std::string& why) {
-  return Error(StatusCode::kUnsupported, "JSON Schema: {}: {} is not supported{}{}", Path(schema),
-               keyword, why.empty() ? "" : ": ", why);
+  return Error(StatusCode::kUnsupported, "JSON Schema: {}: \"{}\" is not supported{}{}",
+               Path(schema), keyword, why.empty() ? "" : ": ", why);
 }
 
 Status SchemaDocument::Check(const Schema& schema) {

@@ -20,6 +20,27 @@ Status SchemaCompiler::Required(const SchemaParts& parts, std::vector<std::strin
   return OkStatus();
 }
 
+// Keywords about properties that hold whatever the object is pass; others are refused.
+Status SchemaCompiler::CheckNamesAndCounts(const Schema& schema, const Program::Node& object) {
+  if (schema.contains("propertyNames")) {
+    const Schema& names = schema["propertyNames"];
+    if (names != true && names != Schema::object() && names != Schema{{"type", "string"}})
+      return document_.Unsupported(schema, "propertyNames");
+  }
+  const auto required =
+      std::count_if(object.properties.begin(), object.properties.end(),
+                    [](const Program::Property& property) { return property.required; });
+  G3N_ASSIGN_OR_RETURN(const auto least, Count(schema, "minProperties"));
+  if (least && *least > required)
+    return document_.Unsupported(schema, "minProperties", "more than are required");
+  G3N_ASSIGN_OR_RETURN(const auto most, Count(schema, "maxProperties"));
+  const bool closed =
+      schema.contains("additionalProperties") && schema["additionalProperties"] == false;
+  if (most && (!closed || *most < std::ssize(object.properties)))
+    return document_.Unsupported(schema, "maxProperties", "fewer than there may be");
+  return OkStatus();
+}
+
 Result<int32_t> SchemaCompiler::PropertyNode(const SchemaParts& parts, const std::string& name,
                                              bool named) {
   SchemaParts inner;
@@ -53,6 +74,7 @@ Result<std::optional<int32_t>> SchemaCompiler::Object(const SchemaParts& parts) 
     G3N_ASSIGN_OR_RETURN(const int32_t value, PropertyNode(parts, name, true));
     node.properties.push_back({name, value, must.contains(name)});
   }
+  for (const SchemaPart& part : parts) G3N_RETURN_IF_ERROR(CheckNamesAndCounts(*part.schema, node));
   G3N_ASSIGN_OR_RETURN(node.rest, PropertyNode(parts, {}, false));
   G3N_ASSIGN_OR_RETURN(const int32_t id, AddNode(std::move(node)));
   return std::optional<int32_t>(id);

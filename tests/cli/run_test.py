@@ -1,4 +1,5 @@
 """gemma3n run: prompts, options, output."""
+import json
 import math
 import subprocess
 import unittest
@@ -54,6 +55,22 @@ class RunTest(support.CliTest):
         first = self.run_json(*prompt)['tokens']
         for option in (['--no-prefill-skip'], ['--prefill-chunk', 1], ['--prefill-chunk', 7], ['--threads', 2], ['--threads', 3], ['--context', 200]):
             self.assertEqual(self.run_json(*prompt, *option)['tokens'], first, option)
+
+    def test_json_schema(self):
+        schema = '{"type":"object","properties":{"a":{"type":"string","maxLength":9},"b":{"enum":["the","other"]}},"required":["a","b"]}'
+        file = self.folder / 'schema.json'
+        file.write_text(schema)
+        hot = ['--prompt', 'the', '--temperature', 1, '--seed', 3, '--max-tokens', 150]
+        given = self.run_json(*hot, '--json-schema', schema[:-1] + ',"additionalProperties":false}')
+        self.assertEqual(given['stop_reason'], 'end')
+        value = json.loads(given['text'])
+        self.assertEqual(list(value), ['a', 'b'])
+        self.assertLessEqual(len(value['a']), 9)
+        self.assertIn(value['b'], ['the', 'other'])
+        text = self.run_json('--prompt', 'the', '--max-tokens', 40, '--json-schema', f'@{file}')['text']
+        self.assertTrue(text.startswith('{'), text)
+        refused = self.gemma3n('run', '--model', self.model, '--prompt', 'the', '--json-schema', '{"not":{}}', code=1)
+        self.assertIn(b'JSON Schema: #: "not" is not supported', refused.stderr)
 
     def test_seed_decides(self):
         hot = ['--prompt', 'the', '--temperature', 1.5, '--top-k', 0, '--top-p', 1, '--max-tokens', 30, '--ignore-end-tokens']

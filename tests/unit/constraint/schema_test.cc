@@ -70,6 +70,15 @@ TEST(Schema, RequiredWithoutDescription) {
   EXPECT_FALSE(Takes(R"({"type":"object","required":["x"]})", R"({"y":2})"));
 }
 
+TEST(Schema, KeywordsThatHoldAnywayPass) {
+  EXPECT_TRUE(Takes(R"({"type":"object","propertyNames":{"type":"string"},"minProperties":0})",
+                    R"({"x":1})"));
+  EXPECT_TRUE(Takes(R"({"properties":{"a":true,"b":true},"required":["a"],"minProperties":1,
+    "maxProperties":2,"additionalProperties":false})",
+                    R"({"a":1})"));
+  EXPECT_TRUE(Takes(R"({"type":"array","uniqueItems":false})", "[1,1]"));
+}
+
 TEST(Schema, Arrays) {
   const char* schema = R"({"type":"array","items":{"type":"integer"},"minItems":1,"maxItems":3})";
   EXPECT_TRUE(Takes(schema, "[1]"));
@@ -249,8 +258,12 @@ TEST(Schema, RefusalsNameKeywordAndPlace) {
     return status.message();
   };
   EXPECT_EQ(refusal(R"({"properties":{"a":{"not":{}}}})"),
-            "JSON Schema: #/properties/a: not is not supported");
-  EXPECT_THAT(refusal(R"({"items":{"multipleOf":3}})"), HasSubstr("#/items: multipleOf"));
+            R"(JSON Schema: #/properties/a: "not" is not supported)");
+  EXPECT_THAT(refusal(R"({"items":{"multipleOf":3}})"), HasSubstr(R"(#/items: "multipleOf")"));
+  EXPECT_THAT(refusal(R"({"type":"object","minProperties":1})"), HasSubstr("minProperties"));
+  EXPECT_THAT(refusal(R"({"type":"object","maxProperties":1})"), HasSubstr("maxProperties"));
+  EXPECT_THAT(refusal(R"({"type":"object","propertyNames":{"pattern":"^a"}})"),
+              HasSubstr("propertyNames"));
   EXPECT_THAT(refusal(R"j({"pattern":"a(?=b)"})j"), HasSubstr("#/pattern: look-around"));
   EXPECT_THAT(refusal(R"({"pattern":"\\bx"})"), HasSubstr("\\b in a regular expression"));
   EXPECT_THAT(refusal(R"({"$ref":"https://example.org/x"})"), HasSubstr("$ref"));

@@ -100,7 +100,7 @@ TEST_F(ConstraintTest, SchemasThatAreNoneAreRefused) {
   prompt.tokens = {2, 30};
   const auto refused = session_->Generate(prompt, options);
   EXPECT_EQ(refused.status().code(), StatusCode::kUnsupported);
-  EXPECT_EQ(refused.status().message(), "JSON Schema: #: not is not supported");
+  EXPECT_EQ(refused.status().message(), R"(JSON Schema: #: "not" is not supported)");
 }
 
 }  // namespace
