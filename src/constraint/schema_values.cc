@@ -36,8 +36,9 @@ Status SchemaCompiler::FillValues(int32_t node, const SchemaParts& parts, unsign
     const Schema& schema = *part.schema;
     if (schema.contains("enum") && !schema["enum"].is_array())
       return document_.Malformed(schema, "enum", "a list of values");
-    for (const char* keyword : {"properties", "required", "additionalProperties", "items",
-                                "prefixItems", "minItems", "maxItems"})
+    for (const char* keyword :
+         {"properties", "required", "additionalProperties", "items", "prefixItems", "minItems",
+          "maxItems", "minProperties", "maxProperties", "propertyNames"})
       structured = structured || schema.contains(keyword);
     bool any = false;
     std::vector<Schema> listed = ListedBy(schema, any);
