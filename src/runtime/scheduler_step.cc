@@ -16,11 +16,15 @@ using internal::PrefixCache;
 
 namespace {
 
-// Rows that guesses may fill up to, where they cost little beside the answers' own: within what one
-// kind of product takes (docs/KERNELS.md), more beside a prompt's slice.
+// Rows that guesses may fill up to, `answers` of them the answers' own. A guess that comes true
+// saves its share of a step, so a row has to cost less than that (bench/SPEED.md has what rows
+// cost): the first four do, then none until products take several rows at once, all of which cost
+// the same.
 int64_t GuessedRows(int64_t answers, bool beside_prompts) {
-  if (beside_prompts) return 32;
-  return answers <= kFewRows / 2 ? kFewRows : kSeveralRows;
+  if (beside_prompts) return answers + kSeveralRows;
+  if (answers <= kFewRows / 2) return kFewRows / 2;
+  if (answers < kFewRows) return answers;
+  return answers <= kSeveralRows ? kSeveralRows : 2 * kSeveralRows;
 }
 
 }  // namespace
@@ -58,14 +62,13 @@ int64_t Scheduler::Impl::PlanAnswers(std::span<Job* const> active) {
   }
   if (answers == 0) return 0;
   const int64_t most = std::min(GuessedRows(answers, prompts > 0), engine->options.prefill_chunk);
-  const int64_t drafts = std::max<int64_t>(most / answers - 1, 0);
-  int64_t rows_planned = 0;
+  int64_t guesses = std::max<int64_t>(most - answers, 0);
   for (Job* job : active) {
     if (!job->status.ok() || job->in_prompt()) continue;
-    entries.push_back({job, job->generation->Next(job->length(), 1, drafts)});
-    rows_planned += std::ssize(entries.back().pass.rows);
+    entries.push_back({job, job->generation->Next(job->length(), 1, guesses)});
+    guesses -= std::ssize(entries.back().pass.rows) - 1;
   }
-  return rows_planned;
+  return std::max(most, answers) - guesses;
 }
 
 void Scheduler::Impl::PlanPrompts(std::span<Job* const> active, int64_t answer_rows) {

@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "runtime/engine_impl.h"
 #include "tests/unit/runtime/scheduler_fixture.h"
 
 namespace gemma3n {
@@ -72,6 +73,28 @@ TEST_F(SchedulerTest, ManyAnswerAsEachWouldAlone) {
         EXPECT_EQ(stats.cached_prompt_tokens, 0);
       }
     }
+    EXPECT_EQ(engine->impl().arena->grown(), 0) << "every batch fits the scratch memory";
+  }
+}
+
+TEST_F(SchedulerTest, GuessesRideAlong) {
+  const auto engine = Load(Exact());
+  for (const int streams : {1, 3, 9}) {
+    const auto scheduler = NewScheduler(engine);
+    std::vector<std::unique_ptr<Seen>> seen;
+    for (int i = 0; i < streams; ++i) {
+      GenerationOptions options = Greedy(40);
+      for (const int32_t id : {263, 264}) options.logit_bias[id] = 100.0f;
+      seen.push_back(Submit(*scheduler, Ask(Ids(20, i), options)));
+    }
+    int64_t accepted = 0;
+    for (auto& s : seen) {
+      const RequestOutcome outcome = s->Wait();
+      EXPECT_EQ(outcome.result.tokens.size(), 40u);
+      accepted += outcome.result.stats.accepted_tokens;
+    }
+    EXPECT_GT(accepted, 10) << streams;
+    EXPECT_LT(scheduler->stats().steps, 40 + streams) << streams;
   }
 }
 
