@@ -340,6 +340,15 @@ class ResponsesTest(OpenAiTest):
         self.assertEqual(cut.status, 'incomplete')
         self.assertEqual(cut.incomplete_details.reason, 'max_output_tokens')
 
+    def test_helper_of_the_client(self):
+        class Pair(pydantic.BaseModel):
+            colour: typing.Literal['red', 'green']
+            number: int = pydantic.Field(ge=0, le=9)
+
+        pair = self.client.responses.parse(model='tiny', input='A colour and a number.', text_format=Pair,
+                                           max_output_tokens=100, extra_body={'seed': 2}).output_parsed
+        self.assertIn(pair.colour, ('red', 'green'))
+
     def test_schema_and_tools(self):
         reply = self.respond(text={'format': {'type': 'json_schema', 'name': 'w', 'schema': WEATHER}},
                              max_output_tokens=200, temperature=1, extra_body={'seed': 3})

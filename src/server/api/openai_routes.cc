@@ -1,4 +1,5 @@
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "server/api/openai.h"
@@ -8,10 +9,12 @@ namespace gemma3n::server {
 void AddOpenAiRoutes(Router& router, ApiContext context) {
   const auto shared = std::make_shared<const ApiContext>(std::move(context));
   const auto add = [&](const char* method, const char* path, auto handle) {
+    const bool quick = std::string_view(method) != "POST";  // the others compute nothing
     router.Add(method, path, ErrorStyle::kOpenAi,
                [shared, handle](std::shared_ptr<Exchange> exchange) {
                  handle(*shared, std::move(exchange));
-               });
+               },
+               {.quick = quick});
   };
   add("POST", "/v1/chat/completions", HandleChatCompletion);
   add("POST", "/v1/completions", HandleCompletion);
