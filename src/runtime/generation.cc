@@ -58,10 +58,14 @@ Result<std::unique_ptr<Generation>> Generation::Create(const EngineImpl& engine,
   std::unique_ptr<Generation> g(
       new Generation(engine, options, std::move(sampler), std::move(stop), on_token));
   if (options.json_schema) {
-    G3N_ASSIGN_OR_RETURN(
-        auto constraint,
-        engine.constraints.Get(*options.json_schema, engine.tokenizer, engine.config()));
-    g->constraint_.emplace(std::move(constraint));
+    auto constraint =
+        engine.constraints.Get(*options.json_schema, engine.tokenizer, engine.config());
+    // A schema that is too large is the caller's to mend: nothing here has run out.
+    if (constraint.status().code() == StatusCode::kResourceExhausted) {
+      return Status(StatusCode::kInvalidArgument, constraint.status().message());
+    }
+    if (!constraint.ok()) return constraint.status();
+    g->constraint_.emplace(*std::move(constraint));
   }
   for (const PromptRow& row : rows) g->lookup_.Add(row.token, row.embedding == nullptr);
   g->rows_ = std::move(rows);

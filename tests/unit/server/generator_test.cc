@@ -233,6 +233,9 @@ TEST_F(GeneratorTest, RefusesWhatCannotBeRead) {
   g.tool_choice.kind = ToolChoice::Kind::kRequired;
   EXPECT_EQ(Run(g)->http_status, 400);
   g = Ask("x");
+  g.options.json_schema = R"({"const":")" + std::string(2 << 20, 'x') + R"("})";
+  EXPECT_EQ(Run(g)->http_status, 400);
+  g = Ask("x");
   g.size.mlp_widths = {123456};
   EXPECT_EQ(Run(g)->http_status, 400);
 }
