@@ -27,6 +27,10 @@ int64_t PlainRoom(const Reader& reader, const Frame& frame) {
   return int64_t{most} - frame.b;
 }
 
+// Once the reader has taken this much, only first bytes are looked at: schemas that can be read in
+// hundreds of ways take a state for each token. Single bytes are tokens, so some always may come.
+constexpr size_t kMaxReaderBytes = size_t{96} << 20;
+
 // Appends the tokens of the tree that lead from the state to another.
 void Walk(Reader& reader, Reader::State state, const TokenTree& tree, std::vector<int32_t>& out) {
   const auto nodes = tree.nodes();
@@ -37,7 +41,9 @@ void Walk(Reader& reader, Reader::State state, const TokenTree& tree, std::vecto
   size_t depth = 0;
   for (size_t i = 0; i < nodes.size();) {
     while (i >= ends[depth]) --depth;
-    const Reader::State next = reader.Next(states[depth], static_cast<uint8_t>(nodes[i].byte));
+    const bool looks = depth == 0 || reader.bytes() < kMaxReaderBytes;
+    const Reader::State next =
+        looks ? reader.Next(states[depth], static_cast<uint8_t>(nodes[i].byte)) : Reader::kDead;
     if (next == Reader::kDead) {
       i += nodes[i].size;
       continue;

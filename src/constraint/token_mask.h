@@ -13,7 +13,8 @@ namespace gemma3n {
 // Those of `base`, if there is one, and `more`.
 class TokenMask {
  public:
-  // All tokens that lead from the state to another. The reader's states grow.
+  // All tokens that lead from the state to another, or fewer where finding them would take too much
+  // memory. The reader's states grow.
   static TokenMask Of(Reader& reader, Reader::State state, const TokenIndex& index);
 
   // Sets the logits of all other tokens, but for `kept`, to -inf.

@@ -2,10 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <thread>
 #include <vector>
 
 #include "constraint/constraint.h"
+#include "constraint/token_mask.h"
 #include "tests/unit/constraint/document.h"
 
 namespace gemma3n {
@@ -66,6 +68,38 @@ TEST(Limits, DeepSchemasAndManyPropertiesAreFine) {
               HasSubstr("nested 100 deep"));
   const std::string many = R"({"enum":[)" + Repeated("\"abcdefgh\"", 3000) + "]}";
   EXPECT_EQ(Read(many, "\"abcdefgh\""), "whole");
+}
+
+// Every text is in another set of readings: their number is bounded, and some token always comes.
+TEST(Limits, MasksOfManyReadings) {
+  std::string choices;
+  for (int i = 0; i < 120; ++i) {
+    const char a = static_cast<char>('a' + i % 26), b = static_cast<char>('a' + i / 5);
+    choices += (i > 0 ? R"(,{"pattern":")" : R"({"pattern":")");
+    choices += std::string(1, a) + ".{" + std::to_string(i % 7) + "}" + b + "\"}";
+  }
+  std::vector<std::string> texts = {""};
+  for (int byte = 0; byte < 256; ++byte) texts.push_back(std::string(1, static_cast<char>(byte)));
+  uint64_t seed = 1;
+  for (int i = 0; i < 60000; ++i) {
+    std::string text;
+    for (int k = 0; k < 8; ++k) {
+      seed = seed * 6364136223846793005u + 1442695040888963407u;
+      text += static_cast<char>('a' + (seed >> 40) % 26);
+    }
+    texts.push_back(text);
+  }
+  const auto index = *TokenIndex::Build(texts, {0});
+  const auto program = *CompileSchema(R"({"type":"string","anyOf":[)" + choices + "]}");
+  Reader reader(program);
+  const Reader::State inside = reader.Next(reader.start(), '"');
+  const TokenMask mask = TokenMask::Of(reader, inside, *index);
+  EXPECT_GT(reader.bytes(), size_t{96} << 20);
+  EXPECT_LT(reader.bytes(), size_t{110} << 20);
+  std::vector<float> logits(index->size(), 1.0f);
+  mask.Apply(logits, {});
+  EXPECT_EQ(logits['a' + 1], 1.0f);
+  EXPECT_EQ(logits[1 + 1], -std::numeric_limits<float>::infinity());
 }
 
 // One constraint serves many answers at once.
