@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import random
 import re
 import resource
 import signal
@@ -502,6 +503,47 @@ class AnswersTest(RawTest):
         self.assertEqual(self.grown('gemma3n_first_token_seconds_count'), 1)
         self.assertEqual(self.grown('gemma3n_generated_tokens_total'), 10)
         self.assertGreaterEqual(self.grown('gemma3n_token_gap_seconds_count'), 9)
+
+
+class ChaosTest(RawTest):
+    ARGS = ('--parallel', '4', '--max-waiting', '8', '--max-connections', '200', '--max-bodies-bytes', '1M', '--write-timeout', '0.5',
+            '--header-timeout', '0.5', '--body-timeout', '0.5', '--idle-timeout', '0.5')
+
+    def misbehave(self, draw, deadline):
+        body = {**LONG, 'max_tokens': 300}
+        while time.monotonic() < deadline:
+            try:
+                with self.server.connect(timeout=1, receive_buffer=draw.choice((None, 4096))) as sock:
+                    data = draw.choice((
+                        post_bytes(body), post_bytes({**body, 'stream': False}), post_bytes({**LONG, 'n': 3}), post_bytes(body) * 3,
+                        post_bytes({'messages': 1}), draw.randbytes(300), self.request_bytes('GET /metrics HTTP/1.1') * 20,
+                        self.request_bytes('POST /v1/chat/completions HTTP/1.1', 'Content-Length: 400000') + b' ' * 400000,
+                        self.request_bytes('POST /v1/chat/completions HTTP/1.1', 'Content-Length: 90000') + b'[' * 70000))
+                    sock.sendall(data[:draw.choice((len(data), len(data), draw.randrange(len(data))))])
+                    if draw.random() < 0.3:
+                        sock.shutdown(socket.SHUT_WR)
+                    for _ in range(draw.choice((0, 1, 20))):
+                        sock.recv(draw.choice((10, 100000)))
+                    if draw.random() < 0.5:
+                        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\1\0\0\0\0\0\0\0')
+            except (ConnectionResetError, BrokenPipeError, TimeoutError):
+                pass
+
+    def test_nothing_is_left_behind(self):
+        """Many clients that do all kinds of things and go: afterwards the server holds nothing of theirs, and answers."""
+        deadline = time.monotonic() + 3
+        clients = [threading.Thread(target=self.misbehave, args=(random.Random(i), deadline)) for i in range(12)]
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join()
+        for name, idle in (('running', 0), ('waiting', 0), ('paused', 0), ('http_connections', 1), ('http_requests_active', 1),
+                           ('http_body_bytes', 0)):
+            self.server.wait_for_metric(f'gemma3n_{name}', idle, timeout=30)
+        answer = self.server.json('POST', '/v1/chat/completions', {**LONG, 'stream': False, 'max_tokens': 20})
+        self.assertEqual(answer['usage']['completion_tokens'], 20)
+        files = len(os.listdir(f'/proc/{self.server.process.pid}/fd'))
+        self.assertLess(files, 40)
 
 
 class DrainTest(unittest.TestCase):
