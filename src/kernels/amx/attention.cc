@@ -85,9 +85,6 @@ G3N_INLINE void Transpose(__m512i rows[16]) {
   }
 }
 
-// The compiler does not know what a tile load reads: what was stored before must be stored by here.
-G3N_INLINE void Fence() { asm volatile("" ::: "memory"); }
-
 // 2^x for x <= 0, relative error 7.5e-5; -inf gives 0.
 G3N_INLINE __m512 Power2(__m512 x) {
   const __m512 f = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);  // x - floor(x)

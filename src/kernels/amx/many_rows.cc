@@ -139,6 +139,7 @@ G3N_INLINE void MultiplyPanel(const std::byte* w, const std::byte* x, int64_t st
                               const float* sums, float* out, const Side& side) {
   const int64_t strip = steps * kTileBytes;
   constexpr int kSum = kTileBytes / 4;  // floats of a tile
+  Fence();
   if (sums == nullptr) {
     _tile_zero(0);
     _tile_zero(2);

@@ -228,6 +228,7 @@ G3N_INLINE void TurnScales(const uint16_t (&halves)[kStrip][kSlabBlocks],
     _tile_dpbssd(sum, left, right);                                \
   } while (false)
 G3N_INLINE void Dot(const Weights& w, const PackedSlab& x, int64_t blocks) {
+  Fence();
   G3N_DOT(0, 4, 6);
   G3N_DOT(1, 5, 7);
   G3N_DOT(2, 4, 6);

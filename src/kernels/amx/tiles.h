@@ -20,4 +20,7 @@ constexpr TileConfig kConfig;
 static G3N_INLINE void BeginTiles() { _tile_loadconfig(&kConfig); }
 static G3N_INLINE void EndTiles() { _tile_release(); }
 
+// The compiler does not know what a tile load reads: what was stored before must be stored by here.
+static G3N_INLINE void Fence() { asm volatile("" ::: "memory"); }
+
 }  // namespace gemma3n::amx
