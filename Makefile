@@ -33,11 +33,11 @@ endef
 build: deps      ## the program, in build/release/bin/gemma3n
 	$(call configure_and_build,release)
 
-test: build deps-clients  ## the fast tests, and the kernels' for 64-bit ARM under emulation
+test: deps-clients build  ## the fast tests, and the kernels' for 64-bit ARM under emulation
 	@ctest --preset release --label-exclude slow
 	@tools/test_arm.sh kernels
 
-test-all: build deps-clients  ## every test, the slow ones too
+test-all: deps-clients build  ## every test, the slow ones too
 	@ctest --preset release
 
 test-arm:        ## unit and golden tests for 64-bit ARM, under emulation
