@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "formats/json.h"
+#include "server/api/event_stream.h"
 #include "server/api/request_json.h"
 #include "server/http/router.h"
 
@@ -96,7 +97,7 @@ class StreamedAnswer : public Sink {
       : exchange_(std::move(exchange)), id_(std::move(id)), model_(std::move(model)) {}
 
   void OnStart(int64_t prompt_tokens) override {
-    exchange_->Begin(200, "text/event-stream", {{"Cache-Control", "no-cache"}});
+    BeginPieces(*exchange_, "text/event-stream");
     begun_ = true;
     Json message = MessageJson(id_, model_);
     // What of the prompt is cached shows only when it runs: the last event counts anew.

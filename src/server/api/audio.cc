@@ -19,11 +19,7 @@ void Handle(const ApiContext& context, TranscriptionPool& pool, std::shared_ptr<
     return RespondOpenAiError(*exchange, *error);
   }
   const auto size = SizeOfModel(context, request.model);
-  if (!size.ok()) {
-    const bool unknown = size.status().code() == StatusCode::kNotFound;
-    return RespondOpenAiError(*exchange, unknown ? 404 : 400, size.status().message(), "model",
-                              unknown ? "model_not_found" : "");
-  }
+  if (!size.ok()) return RespondOpenAiError(*exchange, RequestError{"model", size.status()});
   auto run = std::make_shared<TranscriptionRun>(context, exchange, std::move(request), *size);
   if (pool.TryStart(std::move(run))) return;
   RespondOpenAiError(*exchange, 429, "too many sounds wait to be transcribed", "",

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "formats/json.h"
+#include "server/api/event_stream.h"
 #include "server/api/ollama.h"
 #include "server/api/openai_logprobs.h"
 #include "server/api/utc_time.h"
@@ -43,7 +44,7 @@ class OllamaSink : public Sink {
 
   void OnStart(int64_t) override {
     if (!reply_.stream) return;
-    exchange_->Begin(200, "application/x-ndjson");
+    BeginPieces(*exchange_, "application/x-ndjson");
     begun_ = true;
   }
 

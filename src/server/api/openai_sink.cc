@@ -5,6 +5,7 @@
 
 #include "formats/json.h"
 #include "gemma3n/version.h"
+#include "server/api/event_stream.h"
 #include "server/api/openai_error.h"
 #include "server/api/random_id.h"
 
@@ -51,8 +52,7 @@ const char* OpenAiSink::FinishReason(const AnswerEnd& end) {
 
 void OpenAiSink::BeginStream() {
   streaming_ = true;
-  exchange_->Begin(200, "text/event-stream",
-                   {{"Cache-Control", "no-cache"}, {"X-Accel-Buffering", "no"}});
+  BeginPieces(*exchange_, "text/event-stream");
 }
 
 void OpenAiSink::Send(const Json& event) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "formats/json.h"
+#include "server/api/event_stream.h"
 #include "server/api/openai_error.h"
 
 namespace gemma3n::server {
@@ -278,7 +279,7 @@ void TranscriptionRun::SendText() {
 
 void TranscriptionRun::BeginStream() {
   if (std::exchange(streaming_, true)) return;
-  exchange_->Begin(200, "text/event-stream", {{"Cache-Control", "no-cache"}});
+  BeginPieces(*exchange_, "text/event-stream");
 }
 
 }  // namespace gemma3n::server

@@ -139,6 +139,7 @@ TEST_F(OllamaTest, StreamIsTheDefault) {
   const auto exchange = Chat(Json::object());
   sink().OnStart(10);
   EXPECT_EQ(exchange->content_type, "application/x-ndjson");
+  EXPECT_THAT(exchange->headers, ::testing::Contains(::testing::Pair("X-Accel-Buffering", "no")));
   Say("Good");
   Say("");
   Say(" day");
