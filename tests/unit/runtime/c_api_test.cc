@@ -79,7 +79,8 @@ TEST_F(CApiTest, EveryGenerationFieldArrives) {
 
   for (const auto& change : std::vector<void (*)(gemma3n_generation_options&)>{
            [](auto& o) { o.min_p = 2; }, [](auto& o) { o.repetition_penalty = -1; },
-           [](auto& o) { o.top_p = 7; }, [](auto& o) { o.temperature = 1.0f / 0.0f; }}) {
+           [](auto& o) { o.top_p = 7; }, [](auto& o) { o.temperature = 1.0f / 0.0f; },
+           [](auto& o) { o.json_schema = "false"; }}) {
     auto bad = Greedy(1);
     change(bad);
     EXPECT_EQ(run(bad, result), GEMMA3N_INVALID_ARGUMENT);
