@@ -25,7 +25,8 @@ struct Job {
   std::optional<Clock::time_point> deadline;
   std::unique_ptr<Generation> generation;
 
-  bool cancelled = false, paused = false;  // guarded by the scheduler's mutex
+  // Guarded by the scheduler's mutex. over: it has left its place, and nothing changes it any more.
+  bool cancelled = false, paused = false, over = false;
 
   // Of the scheduler's thread.
   std::unique_ptr<CachedText> text;  // once it has a place and has begun

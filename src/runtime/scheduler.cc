@@ -135,7 +135,7 @@ template <typename Set>
 void Scheduler::Impl::Change(Id id, const Set& set) {
   const std::lock_guard lock(mutex);
   const auto found = jobs.find(id);
-  if (found == jobs.end()) return;
+  if (found == jobs.end() || found->second->over) return;
   set(*found->second);
   wake.notify_all();
 }

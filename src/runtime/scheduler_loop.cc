@@ -70,7 +70,10 @@ void Scheduler::Impl::EndWhatIsOver(std::vector<JobPtr>* ended) {
     ended->push_back(std::move(job));
   }
   std::erase(running, nullptr);
-  for (const JobPtr& job : *ended) stats.paused -= job->paused ? 1 : 0;
+  for (const JobPtr& job : *ended) {
+    job->over = true;
+    stats.paused -= job->paused ? 1 : 0;
+  }
 }
 
 // While a running prompt will soon be kept as far as this one is like it, it is not computed twice.
