@@ -539,7 +539,7 @@ class ChaosTest(RawTest):
             client.join()
         for name, idle in (('running', 0), ('waiting', 0), ('paused', 0), ('http_connections', 1), ('http_requests_active', 1),
                            ('http_body_bytes', 0)):
-            self.server.wait_for_metric(f'gemma3n_{name}', idle, timeout=30)
+            self.server.wait_for_metric(f'gemma3n_{name}', idle)
         answer = self.server.json('POST', '/v1/chat/completions', {**LONG, 'stream': False, 'max_tokens': 20})
         self.assertEqual(answer['usage']['completion_tokens'], 20)
         files = len(os.listdir(f'/proc/{self.server.process.pid}/fd'))

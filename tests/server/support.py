@@ -138,7 +138,7 @@ class Server:
         lines = [line for line in text.decode().splitlines() if line and not line.startswith('#')]
         return {name: float(value) for name, value in (line.rsplit(' ', 1) for line in lines)}
 
-    def wait_for_metric(self, name, wanted, timeout=10):
+    def wait_for_metric(self, name, wanted, timeout=90):
         """Returns when the sample has the wanted value."""
         deadline = time.monotonic() + timeout * PATIENCE
         while (value := self.metrics().get(name)) != wanted:
