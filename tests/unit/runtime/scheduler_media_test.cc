@@ -1,6 +1,7 @@
 // Many requests of every kind at once on the trained model: media, sizes, draws.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
 #include "gemma3n/engine.h"
@@ -96,8 +97,15 @@ TEST_F(SchedulerMediaTest, PicturesAreSeenWhileAnswersAreMade) {
   const auto engine = LoadTiny();
   const auto scheduler = NewScheduler(engine);
   GenerationOptions endless = Greedy(-1);
-  auto stream = Submit(*scheduler, Ask(Chat(*engine, {Part::Text("Say hello.")}), endless));
+  std::atomic<size_t> count{0};
+  auto stream =
+      Submit(*scheduler, Ask(Chat(*engine, {Part::Text("Say hello.")}), endless), [&](size_t n) {
+        count = n;
+        return true;
+      });
   for (int i = 0; i < 3; ++i) Prompts(*engine);
+  const size_t then = count;
+  while (count < then + 4) std::this_thread::yield();
   EXPECT_EQ(engine->impl().media->tower_runs(), 2) << "one picture and one clip";
   scheduler->Cancel(stream->id);
   const RequestOutcome outcome = stream->Wait();

@@ -142,7 +142,7 @@ TEST_F(SchedulerTest, CancelsWaitingAndRunningOnes) {
   std::atomic<bool> started{false};
   auto endless = Submit(*scheduler, Ask(Ids(5), Greedy(200)), [&](size_t) {
     started = true;
-    std::this_thread::sleep_for(2ms);
+    std::this_thread::sleep_for(20ms);
     return true;
   });
   auto waiting = Submit(*scheduler, Ask(Ids(6), Greedy(3)));
@@ -174,9 +174,9 @@ TEST_F(SchedulerTest, TimesOutWhileItWaitsAndWhileItRuns) {
   options.max_running = 1;
   const auto scheduler = NewScheduler(engine, options);
   Request slow = Ask(Ids(5), Greedy(200));
-  slow.timeout_seconds = 0.2;
+  slow.timeout_seconds = 0.5;
   auto running = Submit(*scheduler, slow, [](size_t) {
-    std::this_thread::sleep_for(5ms);
+    std::this_thread::sleep_for(20ms);
     return true;
   });
   Request late = Ask(Ids(6), Greedy(2));
@@ -190,8 +190,13 @@ TEST_F(SchedulerTest, TimesOutWhileItWaitsAndWhileItRuns) {
   // One that is paused takes no step and still ends.
   Request paused = Ask(Ids(5), Greedy(200));
   paused.timeout_seconds = 0.1;
-  auto held = Submit(*scheduler, paused);
+  std::atomic<bool> is_paused{false};
+  auto held = Submit(*scheduler, paused, [&](size_t) {
+    while (!is_paused) std::this_thread::sleep_for(1ms);
+    return true;
+  });
   scheduler->Pause(held->id);
+  is_paused = true;
   EXPECT_TRUE(held->Wait().timed_out);
   EXPECT_EQ(scheduler->stats().paused, 0);
 }
@@ -248,6 +253,11 @@ TEST_F(SchedulerTest, ALongPromptDoesNotHoldAShortOneBack) {
   const auto scheduler = NewScheduler(engine);
   std::atomic<int> ends{0};
   std::atomic<int> short_at{-1}, long_at{-1};
+  std::atomic<bool> go{false};  // once both are there
+  auto gate = Submit(*scheduler, Ask(Ids(3), Greedy(1)), [&](size_t) {
+    while (!go) std::this_thread::sleep_for(1ms);
+    return true;
+  });
   auto longer = Submit(*scheduler, Ask(Ids(230), Greedy(1)), [&](size_t) {
     long_at = ends++;
     return true;
@@ -256,6 +266,7 @@ TEST_F(SchedulerTest, ALongPromptDoesNotHoldAShortOneBack) {
     short_at = ends++;
     return true;
   });
+  go = true;
   EXPECT_TRUE(longer->Wait().status.ok());
   EXPECT_TRUE(shorter->Wait().status.ok());
   EXPECT_LT(short_at, long_at);
@@ -318,7 +329,7 @@ TEST_F(SchedulerTest, DrainsOrCancels) {
 
   scheduler = NewScheduler(engine);
   const auto slowly = [](size_t) {
-    std::this_thread::sleep_for(5ms);
+    std::this_thread::sleep_for(20ms);
     return true;
   };
   auto slow = Submit(*scheduler, Ask(Ids(5), Greedy(200)), slowly);
