@@ -20,7 +20,7 @@ struct Job {
   Request request;
   Scheduler::OnToken on_token;
   Scheduler::OnDone on_done;
-  const SizedModel* model = nullptr;
+  std::shared_ptr<const SizedModel> model;
   int model_number = 0;
   std::optional<Clock::time_point> deadline;
   std::unique_ptr<Generation> generation;

@@ -14,8 +14,8 @@ uint64_t PrefixCache::Hash(const Identities& identities) {
 }
 
 PrefixCache::Node* PrefixCache::Root(int model) const {
-  return static_cast<size_t>(model) < roots_.size() ? roots_[static_cast<size_t>(model)].get()
-                                                    : nullptr;
+  const auto found = roots_.find(model);
+  return found == roots_.end() ? nullptr : found->second.get();
 }
 
 PrefixCache::Node* PrefixCache::Child(const Node& node, const Identities& identities) {
@@ -58,8 +58,9 @@ int64_t PrefixCache::Restore(int model, std::span<const PromptRow> rows, CachedT
 
 int64_t PrefixCache::Keep(int model, const CachedText& text, int64_t from) {
   if (from < 0 || from + kBlock > text.cache.length()) return from;
-  while (std::ssize(roots_) <= model) roots_.push_back(std::make_unique<Node>());
-  Node* node = Root(model);
+  std::unique_ptr<Node>& root = roots_[model];
+  if (root == nullptr) root = std::make_unique<Node>();
+  Node* node = root.get();
   Identities identities;
   int64_t at = 0;
   for (; at + kBlock <= text.cache.length(); at += kBlock) {
@@ -100,7 +101,11 @@ void PrefixCache::MakeRoom(int64_t bytes, const Node* keep) {
     if (oldest == keep || !oldest->children.empty()) return;
     bytes_ -= oldest->bytes;
     used_.pop_back();
-    oldest->parent->children.erase(Hash(oldest->identities));
+    Node* const parent = oldest->parent;
+    parent->children.erase(Hash(oldest->identities));
+    if (parent->parent == nullptr && parent->children.empty() && parent != keep) {
+      std::erase_if(roots_, [&](const auto& root) { return root.second.get() == parent; });
+    }
   }
 }
 

@@ -65,8 +65,8 @@ class PrefixCache {
   void MakeRoom(int64_t bytes, const Node* keep);
 
   int64_t most_bytes_, bytes_ = 0;
-  std::vector<std::unique_ptr<Node>> roots_;  // by model; hold no block
-  std::list<Node*> used_;                     // most recently used first
+  std::unordered_map<int, std::unique_ptr<Node>> roots_;  // by model; hold no block
+  std::list<Node*> used_;                                 // most recently used first
 };
 
 }  // namespace gemma3n::internal

@@ -12,7 +12,7 @@
 namespace gemma3n {
 namespace {
 
-constexpr size_t kMostSizes = 64;  // nested models of one scheduler: each keeps its list of layers
+constexpr size_t kMostSizes = 64;  // nested models that are kept ready
 
 Status CheckRange(const char* name, int64_t value, int64_t low, int64_t high) {
   if (value >= low && value <= high) return OkStatus();
@@ -49,7 +49,7 @@ Result<std::unique_ptr<Scheduler>> Scheduler::Create(std::shared_ptr<const Engin
     // Whether heads can be stored in this way is known now, not at the first request.
     G3N_RETURN_IF_ERROR(internal::NewCache(*impl, whole, 1, options.kv_type).status());
     auto own = std::make_unique<Impl>(impl, chosen, context);
-    own->models.push_back(std::make_unique<internal::SizedModel>(std::move(whole)));
+    own->models.push_back({0, std::make_shared<internal::SizedModel>(std::move(whole))});
     own->thread = std::thread([p = own.get()] { p->Loop(); });
     return std::unique_ptr<Scheduler>(new Scheduler(std::move(own)));
   });
@@ -68,20 +68,17 @@ Scheduler::~Scheduler() {
 
 Status Scheduler::Impl::Size(const ModelSize& size, Job* job) {
   const std::lock_guard lock(mutex);
-  for (size_t i = 0; i < models.size(); ++i) {
-    if (!Same(models[i]->size, size)) continue;
-    job->model = models[i].get();
-    job->model_number = static_cast<int>(i);
-    return OkStatus();
+  auto found = std::find_if(models.begin(), models.end(),
+                            [&](const NumberedModel& m) { return Same(m.model->size, size); });
+  if (found == models.end()) {
+    G3N_ASSIGN_OR_RETURN(auto made, internal::SizedModel::Create(*engine, size));
+    if (models.size() == kMostSizes) models.pop_back();  // its jobs hold it as long as they need
+    found = models.insert(models.end(),
+                          {++last_model, std::make_shared<internal::SizedModel>(std::move(made))});
   }
-  if (models.size() == kMostSizes) {
-    return Error(StatusCode::kResourceExhausted, "model sizes: expected at most {} different ones",
-                 kMostSizes);
-  }
-  G3N_ASSIGN_OR_RETURN(auto made, internal::SizedModel::Create(*engine, size));
-  job->model_number = static_cast<int>(models.size());
-  models.push_back(std::make_unique<internal::SizedModel>(std::move(made)));
-  job->model = models.back().get();
+  std::rotate(models.begin(), found, found + 1);
+  job->model = models.front().model;
+  job->model_number = models.front().number;
   return OkStatus();
 }
 

@@ -63,7 +63,12 @@ struct Scheduler::Impl {
   // Guarded by mutex.
   internal::WaitingJobs waiting;
   std::unordered_map<Id, Job*> jobs;  // that have not had their on_done
-  std::vector<std::unique_ptr<internal::SizedModel>> models;
+  struct NumberedModel {
+    int number;  // never given again
+    std::shared_ptr<const internal::SizedModel> model;
+  };
+  std::vector<NumberedModel> models;  // that were asked for last, the latest first
+  int last_model = 0;
   Id last_id = 0;
   bool stop = false, draining = false;
   SchedulerStats stats;

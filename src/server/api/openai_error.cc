@@ -4,33 +4,6 @@
 #include "server/api/model_field.h"
 
 namespace gemma3n::server {
-namespace {
-
-const char* TypeOf(int http_status) {
-  switch (http_status) {
-    case 401:
-      return "authentication_error";
-    case 403:
-      return "permission_error";
-    case 429:
-      return "rate_limit_error";
-    default:
-      return http_status < 500 ? "invalid_request_error" : "server_error";
-  }
-}
-
-Json TextOrNull(std::string_view text) { return text.empty() ? Json() : Json(text); }
-
-}  // namespace
-
-Json OpenAiError(int http_status, std::string_view message, std::string_view param,
-                 std::string_view code) {
-  return {{"error",
-           {{"message", message},
-            {"type", TypeOf(http_status)},
-            {"param", TextOrNull(param)},
-            {"code", TextOrNull(code)}}}};
-}
 
 std::string_view OpenAiErrorCode(int http_status, const Status& status) {
   if (http_status == 429) return "rate_limit_exceeded";

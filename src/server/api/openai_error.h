@@ -5,16 +5,13 @@
 #include <string_view>
 
 #include "server/api/request_json.h"
+#include "server/http/error_body.h"
 #include "server/http/exchange.h"
 
 namespace gemma3n::server {
 
 // 200 and a document.
 void RespondJson(Exchange& exchange, const Json& body);
-
-// {"error": {"message", "type", "param", "code"}}; null for an empty param or code.
-Json OpenAiError(int http_status, std::string_view message, std::string_view param = {},
-                 std::string_view code = {});
 
 // The code that clients look for: "context_length_exceeded", "rate_limit_exceeded", ... or "".
 std::string_view OpenAiErrorCode(int http_status, const Status& status);

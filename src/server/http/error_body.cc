@@ -1,13 +1,15 @@
 // The three forms of an error. Names of types as the APIs document them:
 // platform.openai.com/docs/guides/error-codes, docs.anthropic.com/en/api/errors.
-#include <nlohmann/json.hpp>
+#include "server/http/error_body.h"
 
-#include "server/http/router.h"
+#include <nlohmann/json.hpp>
 
 namespace gemma3n::server {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+Json TextOrNull(std::string_view text) { return text.empty() ? Json() : Json(text); }
 
 const char* OpenAiType(int status) {
   switch (status) {
@@ -15,8 +17,6 @@ const char* OpenAiType(int status) {
       return "authentication_error";
     case 403:
       return "permission_error";
-    case 404:
-      return "not_found_error";
     case 429:
       return "rate_limit_error";
     default:
@@ -24,7 +24,7 @@ const char* OpenAiType(int status) {
   }
 }
 
-Json OpenAiCode(int status) {
+std::string_view OpenAiCode(int status) {
   switch (status) {
     case 401:
       return "invalid_api_key";
@@ -33,7 +33,7 @@ Json OpenAiCode(int status) {
     case 503:
       return "overloaded";
     default:
-      return nullptr;
+      return {};
   }
 }
 
@@ -59,16 +59,21 @@ const char* AnthropicType(int status) {
 
 }  // namespace
 
+Json OpenAiError(int http_status, std::string_view message, std::string_view param,
+                 std::string_view code) {
+  return {{"error",
+           {{"message", message},
+            {"type", OpenAiType(http_status)},
+            {"param", TextOrNull(param)},
+            {"code", TextOrNull(code)}}}};
+}
+
 std::string ErrorBody(ErrorStyle style, int http_status, std::string_view message) {
   const std::string text(message);
   Json json;
   switch (style) {
     case ErrorStyle::kOpenAi:
-      json = {{"error",
-               {{"message", text},
-                {"type", OpenAiType(http_status)},
-                {"param", nullptr},
-                {"code", OpenAiCode(http_status)}}}};
+      json = OpenAiError(http_status, text, {}, OpenAiCode(http_status));
       break;
     case ErrorStyle::kAnthropic:
       json = {{"type", "error"},

@@ -6,12 +6,10 @@
 #include <string_view>
 #include <vector>
 
+#include "server/http/error_body.h"
 #include "server/http/exchange.h"
 
 namespace gemma3n::server {
-
-// Whose form an error takes (each API has its own).
-enum class ErrorStyle { kOpenAi, kAnthropic, kOllama };
 
 struct RouteTraits {
   bool open = false;   // answers without an API key: health, the page's files
@@ -51,9 +49,5 @@ class Router {
 
   std::vector<Route> routes_;
 };
-
-// An error as that API writes it: OpenAI {"error": {message, type, param, code}}, Anthropic
-// {"type": "error", "error": {type, message}}, Ollama {"error": message}.
-std::string ErrorBody(ErrorStyle style, int http_status, std::string_view message);
 
 }  // namespace gemma3n::server

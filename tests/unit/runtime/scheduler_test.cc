@@ -318,6 +318,36 @@ TEST_F(SchedulerTest, RefusesWhatIsWrongOrTooMuch) {
   EXPECT_EQ(Scheduler::Create(nullptr, {}).status().code(), StatusCode::kInvalidArgument);
 }
 
+TEST_F(SchedulerTest, MoreSizesThanAreKeptReady) {
+  const auto engine = Load(Exact());
+  const auto scheduler = NewScheduler(engine, {});
+  const std::vector<int64_t> whole = engine->info().mlp_widths;
+  std::vector<ModelSize> sizes;
+  for (int64_t i = 0; i < 70; ++i) {
+    ModelSize size;
+    size.mlp_widths = whole;
+    size.mlp_widths[0] = 1 + i % 10;
+    size.mlp_widths[1] = 1 + i / 10;
+    sizes.push_back(size);
+  }
+  const auto ask = [&](const ModelSize& size) {
+    Request request = Ask(Ids(40), Greedy(3));
+    request.size = size;
+    return Submit(*scheduler, request);
+  };
+  std::vector<std::unique_ptr<Seen>> seen;
+  for (const ModelSize& size : sizes) seen.push_back(ask(size));
+  std::vector<std::vector<int32_t>> answers;
+  for (const auto& s : seen) {
+    const RequestOutcome outcome = s->Wait();
+    ASSERT_TRUE(outcome.status.ok()) << outcome.status.message();
+    answers.push_back(outcome.result.tokens);
+  }
+  const RequestOutcome again = ask(sizes[0])->Wait();  // which had to give way
+  ASSERT_TRUE(again.status.ok()) << again.status.message();
+  EXPECT_EQ(again.result.tokens, answers[0]);
+}
+
 TEST_F(SchedulerTest, DrainsOrCancels) {
   const auto engine = Load(Options());
   auto scheduler = NewScheduler(engine);
