@@ -1,33 +1,17 @@
 // OpenAI's handlers with the tiny model's vocabulary, and fakes around them.
 #pragma once
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
+#include <string>
+#include <utility>
 
-#include "gemma3n/engine.h"
 #include "server/api/openai.h"
-#include "tests/unit/server/api_fakes.h"
+#include "tests/unit/server/api_fixture.h"
 
 namespace gemma3n::server {
 
-class OpenAiTest : public ::testing::Test {
+class OpenAiTest : public ApiTest {
  protected:
-  static void SetUpTestSuite() {
-    EngineOptions options;
-    options.model = GEMMA3N_SOURCE_DIR "/models/tiny";
-    options.threads = 1;
-    engine_ = Engine::Load(options).value();
-  }
-  static void TearDownTestSuite() { engine_.reset(); }
-
-  void SetUp() override {
-    context_.engine = engine_;
-    context_.generator = &generator_;
-    context_.media = &media_;
-    context_.tokens = engine_->info().context;
-    context_.model_name = "tiny";
-    context_.created = 1700000000;
-  }
+  void SetUp() override { context_ = Context(); }
 
   using Handle = void (*)(const ApiContext&, std::shared_ptr<Exchange>);
 
@@ -49,9 +33,6 @@ class OpenAiTest : public ::testing::Test {
     EXPECT_THAT(error.at("message").get<std::string>(), ::testing::HasSubstr(words));
   }
 
-  static inline std::shared_ptr<const Engine> engine_;
-  MediaAccess media_{MediaAccessOptions{}};
-  FakeGenerator generator_;
   ApiContext context_;
 };
 
