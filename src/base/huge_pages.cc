@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -103,13 +104,18 @@ void HugePageMover::Want(std::vector<std::span<const std::byte>> parts) {
   }
 }
 
-void HugePageMover::Move(size_t bytes, ThreadPool& pool) {
-  const size_t left = (queue_.size() - next_) * kHugePage;
-  if (left == 0) return;
-  bool possible = AvailableMemory() / 2 > static_cast<int64_t>(left);
-  for (size_t pages = bytes / kHugePage; possible && pages > 0 && !idle();) {
+void HugePageMover::Work(double seconds, ThreadPool& pool) {
+  using Clock = std::chrono::steady_clock;
+  if (idle()) return;
+  credit_ += seconds;
+  if (credit_ <= 0) return;
+  auto start = Clock::now();
+  const auto left = static_cast<int64_t>((queue_.size() - next_) * kHugePage);
+  bool possible = AvailableMemory() / 2 > left;
+  while (possible && credit_ > 0 && !idle()) {
+    const double wanted = std::clamp(credit_ / page_seconds_, 1.0, double{kRun});
     size_t run = 1;
-    while (run < std::min(pages, kRun) && next_ + run < queue_.size() &&
+    while (run < static_cast<size_t>(wanted) && next_ + run < queue_.size() &&
            queue_[next_ + run] == queue_[next_] + run) {
       ++run;
     }
@@ -117,7 +123,11 @@ void HugePageMover::Move(size_t bytes, ThreadPool& pool) {
     possible = MoveToHugePages({data, run * kHugePage}, pool) > 0;
     if (possible) moved_ += run * kHugePage;
     next_ += run;
-    pages -= run;
+    const auto now = Clock::now();
+    const double taken = std::chrono::duration<double>(now - start).count();
+    page_seconds_ = taken / static_cast<double>(run);
+    credit_ -= taken;
+    start = now;
   }
   if (!possible) next_ = queue_.size();
 }

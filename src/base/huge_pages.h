@@ -35,15 +35,19 @@ class HugePageMover {
   // Queues what is not there already. Parts that follow each other are taken together.
   void Want(std::vector<std::span<const std::byte>> parts);
   bool idle() const { return next_ == queue_.size(); }
-  // Moves up to `bytes` of the queue. Forgets all of it where memory is short or the system has no
-  // huge pages.
-  void Move(size_t bytes, ThreadPool& pool);
+  // Moves some of the queue, one page at least unless earlier calls took longer than they were
+  // given: over many calls it takes `seconds` of each. How many pages that is differs: a machine
+  // that has to get fresh memory from its host takes ten times as long. Forgets the whole queue
+  // where memory is short or the system has no huge pages.
+  void Work(double seconds, ThreadPool& pool);
   size_t moved_bytes() const { return moved_; }
 
  private:
   std::unordered_set<uintptr_t> known_;  // huge pages by their number
   std::vector<uintptr_t> queue_;
   size_t next_ = 0, moved_ = 0;
+  double credit_ = 0;             // seconds
+  double page_seconds_ = 0.0005;  // the last one's
 };
 
 }  // namespace gemma3n

@@ -11,9 +11,10 @@
 namespace gemma3n {
 namespace {
 
-constexpr int64_t kBlock = 32;   // rows and columns of a tile
-constexpr int64_t kRun = 32;     // blocks of columns that are turned together
-constexpr int64_t kStrip = 128;  // rows that are: their levels of one column are a cache line
+constexpr int64_t kBlock = 32;      // rows and columns of a tile
+constexpr int64_t kRun = 32;        // blocks of columns that are turned together
+constexpr int64_t kLongPass = 256;  // rows of a pass beside which mapping pages anew costs nothing
+constexpr int64_t kStrip = 128;     // rows that are: their levels of one column are a cache line
 
 using Bytes16 = uint8_t __attribute__((vector_size(16)));
 
@@ -100,12 +101,20 @@ ColumnMatrix LazyColumns::Get(ThreadPool& pool) {
         TurnStrip(w_, begin, std::min(begin + kStrip, end), data_.as<std::byte>());
       }
     });
-    WasRead();
+    read_ = made_ = true;
   });
-  if (mapped_ && read_.exchange(false, std::memory_order_relaxed)) {
-    ReleaseMappedPages({w_.data, static_cast<size_t>(w_.rows * w_.row_bytes)});
-  }
+  LetGo();
   return {w_.rows, w_.cols, data_.as<std::byte>()};
+}
+
+void LazyColumns::WasRead(int64_t rows) {
+  read_ = true;
+  if (rows >= kLongPass && made_) LetGo();
+}
+
+void LazyColumns::LetGo() {
+  if (!mapped_ || !read_.exchange(false)) return;
+  ReleaseMappedPages({w_.data, static_cast<size_t>(w_.rows * w_.row_bytes)});
 }
 
 }  // namespace gemma3n

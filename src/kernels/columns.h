@@ -30,15 +30,18 @@ class LazyColumns {
   // Safe from several threads. Throws std::bad_alloc.
   ColumnMatrix Get(ThreadPool& pool);
 
-  // w itself was read: where the copy exists as well, the pages of both are resident, so w's are let
-  // go at the next Get. Not at once: passes of many rows may follow each other.
-  void WasRead() { read_.store(true, std::memory_order_relaxed); }
+  // w itself was read, for so many rows: where the copy exists as well, the pages of both are
+  // resident, so w's are let go. At once where the pass was long, or else at the next Get: short
+  // ones, as of many answers in the making, follow each other.
+  void WasRead(int64_t rows);
 
  private:
+  void LetGo();
+
   Matrix w_;
   bool mapped_;
   std::once_flag once_;
-  std::atomic<bool> read_{false};
+  std::atomic<bool> made_{false}, read_{false};
   Buffer data_;
 };
 

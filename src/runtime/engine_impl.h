@@ -54,16 +54,15 @@ struct EngineImpl {
 
   // One forward at a time: it has the threads and the scratch memory to itself.
   FairMutex compute;
-  std::optional<Arena> arena;          // guarded by compute
-  std::vector<float> logits;           // [rows, V], scratch of RunBatch; guarded by compute
+  std::optional<Arena> arena;  // guarded by compute
+  std::vector<float> logits;   // [rows, V], scratch of RunBatch; guarded by compute
 
   std::optional<MediaEncoder> media;  // has its own locks
 
-  // What a forward leaves to do, with compute held. decoded: it was of few rows, as a step is.
-  void AfterForward(int64_t rows, bool decoded) {
+  // What a forward that took `seconds` leaves to do, with compute held.
+  void AfterForward(int64_t rows, double seconds) {
     CountPerLayerRows(rows);
-    if (!decoded || huge_pages.idle() || ++decoded_steps < kStepsBeforeMoving) return;
-    huge_pages.Move(kMovedPerStep, *pool);
+    huge_pages.Work(kMovingShare * seconds, *pool);
   }
   // Rows of the per-layer table that were looked up, a few at a time, since its pages were last let
   // go; guarded by compute.
@@ -75,12 +74,10 @@ struct EngineImpl {
     per_layer_rows = 0;
   }
 
-  // Weights move to huge pages while an answer is being made: at load the first token would wait
-  // for it, and who asks for a word or two does not need it. Guarded by compute.
-  static constexpr int64_t kStepsBeforeMoving = 4;
-  static constexpr size_t kMovedPerStep = size_t{64} << 20;  // some 12 ms
+  // Weights move to huge pages a few after each forward: at load the first token would wait for all
+  // of them. Guarded by compute.
+  static constexpr double kMovingShare = 1.0 / 32;  // of the time
   HugePageMover huge_pages;
-  int64_t decoded_steps = 0;
 
   // Where the picture and the sound tower are.
   const Checkpoint& towers() const { return mmproj ? *mmproj : checkpoint; }

@@ -1,6 +1,7 @@
 #include "runtime/forward.h"
 
 #include <algorithm>
+#include <chrono>
 
 namespace gemma3n::internal {
 
@@ -9,9 +10,11 @@ Status RunBatch(EngineImpl& engine, const Decoder& decoder, std::span<const Batc
   const FairMutex::Guard lock(engine.compute, FairMutex::Lane::kSteps);
   Arena& arena = *engine.arena;
   const Arena::Scope scope(arena);
+  using Clock = std::chrono::steady_clock;
+  const auto start = Clock::now();
   G3N_ASSIGN_OR_RETURN(const View hidden, decoder.Forward(rows, caches, engine.ops, arena));
-  const bool decoded = hidden.rows == std::ssize(rows) && hidden.rows <= kLogitsRows;
-  engine.AfterForward(std::ssize(rows), decoded);
+  engine.AfterForward(std::ssize(rows),
+                      std::chrono::duration<double>(Clock::now() - start).count());
   const int64_t vocab = decoder.config().vocab_size;
   for (int64_t first = 0; first < hidden.rows; first += kLogitsRows) {
     const int64_t count = std::min(kLogitsRows, hidden.rows - first);

@@ -85,7 +85,7 @@ Status MlpForward(const MlpWeights& w, int64_t width, float sparsity_z, const Co
   ctx.Tap("mlp_gate", gate);
   if (skips) return SparseForward(w, x, gate, up, y, ctx);
   ctx.ops.LinearGated(w.down.ColPrefix(width), gate, up, y);  // [T, F] -> [T, D]
-  if (w.down_columns != nullptr) w.down_columns->WasRead();
+  if (w.down_columns != nullptr) w.down_columns->WasRead(x.rows);
   return OkStatus();
 }
 
