@@ -140,6 +140,7 @@ void Connection::OnReadable() {
 // tell: who is gone answers them with a reset.
 void Connection::ProbeLater() {
   if (!end_of_input_ || phase_ != Phase::kAnswering || !current_.dispatched) return;
+  if (current_.begun) return Beat();  // at once: a stream's place is free a step sooner
   read_timer_.expires_after(kProbeAfter);
   read_timer_.async_wait([this, self = shared_from_this()](const boost::system::error_code& ec) {
     if (ec || phase_ != Phase::kAnswering || current_.ended) return;
