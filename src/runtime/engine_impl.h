@@ -76,7 +76,7 @@ struct EngineImpl {
 
   // Weights move to huge pages a few after each forward: at load the first token would wait for all
   // of them. Guarded by compute.
-  static constexpr double kMovingShare = 1.0 / 32;  // of the time
+  static constexpr double kMovingShare = 1.0 / 64;  // of the time
   HugePageMover huge_pages;
 
   // Where the picture and the sound tower are.
