@@ -53,24 +53,15 @@ Result<MappedFile> MappedFile::Open(const std::string& path) {
   mapped.path_ = path;
   mapped.size_ = static_cast<size_t>(info.st_size);
   // At the beginning of a huge page, so that huge pages can take the place of parts of it.
-  const size_t room = mapped.size_ + kHugePage;
-  void* reserved =
-      ::mmap(nullptr, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (reserved == MAP_FAILED)
-    return Error(StatusCode::kIo, "{}: cannot map it ({})", path, std::strerror(errno));
-  const auto begin = reinterpret_cast<uintptr_t>(reserved);
-  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
-  const uintptr_t start = (begin + kHugePage - 1) / kHugePage * kHugePage;
-  const uintptr_t end = start + (mapped.size_ + page - 1) / page * page;
-  void* address = ::mmap(reinterpret_cast<void*>(start), mapped.size_, PROT_READ,
-                         MAP_SHARED | MAP_FIXED, file.fd, 0);
+  void* reserved = ReserveAtHugePage(mapped.size_, PROT_NONE);
+  void* address = reserved == nullptr ? MAP_FAILED
+                                      : ::mmap(reserved, mapped.size_, PROT_READ,
+                                               MAP_SHARED | MAP_FIXED, file.fd, 0);
   if (address == MAP_FAILED) {
     const int error = errno;
-    ::munmap(reserved, room);
+    if (reserved != nullptr) ::munmap(reserved, mapped.size_);
     return Error(StatusCode::kIo, "{}: cannot map it ({})", path, std::strerror(error));
   }
-  if (start > begin) ::munmap(reserved, start - begin);
-  if (end < begin + room) ::munmap(reinterpret_cast<void*>(end), begin + room - end);
   mapped.data_ = static_cast<const std::byte*>(address);
   return mapped;
 }

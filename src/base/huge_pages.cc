@@ -1,6 +1,7 @@
 #include "base/huge_pages.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -10,6 +11,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/rounding.h"
 #include "base/thread_pool.h"
 
 namespace gemma3n {
@@ -32,34 +34,46 @@ std::optional<int64_t> Field(const char* path, std::string_view name) {
 
 constexpr size_t kRun = 8;  // pages copied before their originals go: both are resident meanwhile
 
-size_t RoundUp(size_t value) { return (value + kHugePage - 1) / kHugePage * kHugePage; }
+uintptr_t Address(const void* p) { return reinterpret_cast<uintptr_t>(p); }
+
+uintptr_t UpTo(uintptr_t value, size_t multiple) {
+  return static_cast<uintptr_t>(
+      RoundUp(static_cast<int64_t>(value), static_cast<int64_t>(multiple)));
+}
 
 }  // namespace
 
-void WishHugePages([[maybe_unused]] void* data, [[maybe_unused]] size_t bytes) {
+bool WishHugePages([[maybe_unused]] void* data, [[maybe_unused]] size_t bytes) {
 #ifdef MADV_HUGEPAGE
-  if (bytes >= kHugePage) ::madvise(data, bytes, MADV_HUGEPAGE);
+  return ::madvise(data, bytes, MADV_HUGEPAGE) == 0;
+#else
+  return false;
 #endif
 }
 
+void* ReserveAtHugePage(size_t bytes, int protection) {
+  const size_t room = bytes + kHugePage;
+  void* reserved =
+      ::mmap(nullptr, room, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (reserved == MAP_FAILED) return nullptr;
+  const uintptr_t begin = Address(reserved), start = UpTo(begin, kHugePage);
+  const uintptr_t end = UpTo(start + bytes, static_cast<size_t>(::sysconf(_SC_PAGESIZE)));
+  if (start > begin) ::munmap(reserved, start - begin);
+  if (end < begin + room) ::munmap(reinterpret_cast<void*>(end), begin + room - end);
+  return reinterpret_cast<void*>(start);
+}
+
 size_t MoveToHugePages(std::span<const std::byte> part, ThreadPool& pool) {
-#if defined(MADV_HUGEPAGE) && defined(MREMAP_FIXED)
-  const auto begin = RoundUp(reinterpret_cast<uintptr_t>(part.data()));
-  const auto end = (reinterpret_cast<uintptr_t>(part.data()) + part.size()) / kHugePage * kHugePage;
+#ifdef MREMAP_FIXED
+  const uintptr_t begin = UpTo(Address(part.data()), kHugePage);
+  const uintptr_t end = (Address(part.data()) + part.size()) / kHugePage * kHugePage;
   if (begin >= end) return 0;
   const size_t bytes = end - begin;
-  // Aligned within a larger reservation, so that whole page tables move.
-  void* reserved = ::mmap(nullptr, bytes + kHugePage, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (reserved == MAP_FAILED) return 0;
-  const auto first = reinterpret_cast<uintptr_t>(reserved);
-  const auto copy = RoundUp(first);
-  if (copy > first) ::munmap(reserved, copy - first);
-  if (first + kHugePage > copy)
-    ::munmap(reinterpret_cast<void*>(copy + bytes), first + kHugePage - copy);
-  auto* to = reinterpret_cast<std::byte*>(copy);
+  // Aligned, so that whole page tables move.
+  auto* to = static_cast<std::byte*>(ReserveAtHugePage(bytes, PROT_READ | PROT_WRITE));
+  if (to == nullptr) return 0;
   const auto* from = reinterpret_cast<const std::byte*>(begin);
-  bool moved = ::madvise(to, bytes, MADV_HUGEPAGE) == 0;
+  bool moved = WishHugePages(to, bytes);
   if (moved) {
     pool.ParallelFor(static_cast<int64_t>(bytes / kHugePage), 1, [&](int64_t a, int64_t b) {
       std::memcpy(to + a * kHugePage, from + a * kHugePage, static_cast<size_t>(b - a) * kHugePage);
@@ -88,17 +102,17 @@ void HugePageMover::Want(std::vector<std::span<const std::byte>> parts) {
   std::sort(parts.begin(), parts.end(),
             [](const auto& a, const auto& b) { return a.data() < b.data(); });
   for (size_t i = 0; i < parts.size();) {
-    const auto begin = reinterpret_cast<uintptr_t>(parts[i].data());
+    const uintptr_t begin = Address(parts[i].data());
     uintptr_t end = begin;
     // The padding between a file's tensors. Nothing that is let go later fits in: that goes by
     // pages.
     constexpr uintptr_t kSeam = 256;
     for (; i < parts.size(); ++i) {
-      const auto next = reinterpret_cast<uintptr_t>(parts[i].data());
+      const uintptr_t next = Address(parts[i].data());
       if (next > end + kSeam) break;
       end = std::max(end, next + parts[i].size());
     }
-    for (uintptr_t page = (begin + kHugePage - 1) / kHugePage; page < end / kHugePage; ++page) {
+    for (uintptr_t page = UpTo(begin, kHugePage) / kHugePage; page < end / kHugePage; ++page) {
       if (known_.insert(page).second) queue_.push_back(page);
     }
   }

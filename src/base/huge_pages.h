@@ -14,8 +14,13 @@ class ThreadPool;
 
 inline constexpr size_t kHugePage = size_t{2} << 20;
 
-// Asks for huge pages where memory is written for the first time; a wish.
-void WishHugePages(void* data, size_t bytes);
+// Asks for huge pages where memory is written for the first time. A wish: false where the system
+// knows none.
+bool WishHugePages(void* data, size_t bytes);
+
+// Address space of that many bytes, rounded up to whole small pages, which begins where a huge page
+// may; for munmap. protection: PROT_... Null when the system refuses, errno says why.
+void* ReserveAtHugePage(size_t bytes, int protection);
 
 // Puts copies in huge pages in the place of a mapped file's pages, at the same addresses: whoever
 // points there reads the same bytes. Only whole huge pages within `part` are replaced. No other

@@ -2,34 +2,31 @@
 // spares thousands of page faults when the table is filled and address look-ups when it is read.
 #pragma once
 
-#include <sys/mman.h>
-
 #include <cstddef>
 #include <cstdlib>
 #include <new>
 #include <vector>
+
+#include "base/huge_pages.h"
 
 namespace gemma3n {
 
 template <typename T>
 struct HugePageAllocator {
   using value_type = T;
-  static constexpr size_t kPage = size_t{2} << 20;
 
   HugePageAllocator() = default;
   template <typename U>
   HugePageAllocator(const HugePageAllocator<U>&) {}  // NOLINT: as allocators convert
 
   T* allocate(size_t count) {
-    if (count > SIZE_MAX / sizeof(T) - kPage) throw std::bad_alloc();
+    if (count > SIZE_MAX / sizeof(T) - kHugePage) throw std::bad_alloc();
     size_t bytes = count * sizeof(T);
-    const bool huge = bytes >= kPage;
-    if (huge) bytes = (bytes + kPage - 1) / kPage * kPage;
-    void* memory = huge ? std::aligned_alloc(kPage, bytes) : std::malloc(bytes);
+    const bool huge = bytes >= kHugePage;
+    if (huge) bytes = (bytes + kHugePage - 1) / kHugePage * kHugePage;
+    void* memory = huge ? std::aligned_alloc(kHugePage, bytes) : std::malloc(bytes);
     if (memory == nullptr) throw std::bad_alloc();
-#ifdef MADV_HUGEPAGE
-    if (huge) ::madvise(memory, bytes, MADV_HUGEPAGE);  // a wish: without it all works the same
-#endif
+    if (huge) WishHugePages(memory, bytes);  // without them all works the same
     return static_cast<T*>(memory);
   }
   void deallocate(T* memory, size_t) { std::free(memory); }
