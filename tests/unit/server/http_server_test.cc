@@ -306,8 +306,8 @@ TEST_F(HttpServerTest, SaysWhenTheReaderIsBehindAndWhenItHasCaughtUp) {
   const auto held = TakeHeld();
   std::atomic<int> state{0}, changes{0};
   held->OnBehind([&](bool behind) {
+    ++changes;  // before the state that the test waits for
     state = behind ? 1 : 2;
-    ++changes;
   });
   held->Begin(200, "text/plain");
   const std::string piece(16 << 10, 'p');
