@@ -92,15 +92,13 @@ void HandleOllamaVersion(const ApiContext&, const std::shared_ptr<Exchange>& exc
 }
 
 void HandleOllamaShow(const ApiContext& context, const std::shared_ptr<Exchange>& exchange) {
-  const auto body = ParseBody(exchange->request().body);
-  if (!body.ok()) return RespondOllamaError(*exchange, 400, body.status().message());
-  std::optional<RequestError> error;
-  const Fields fields(*body, "", &error);
+  RequestBody body(exchange->request().body);
+  const Fields& fields = body.fields();
   std::string model;
   fields.String("name", &model);  // its older spelling
   fields.String("model", &model);
   if (model.empty()) fields.Unexpected("model", "a model's name");
-  if (error) return RespondOllamaError(*exchange, 400, error->status.message());
+  if (body.error()) return RespondOllamaError(*exchange, 400, body.error()->status.message());
   if (const auto size = SizeOfModel(context, OllamaModelName(model)); !size.ok()) {
     return RespondOllamaError(*exchange, 404, size.status().message());
   }

@@ -49,15 +49,13 @@ void ReadChat(const ApiContext& context, const Fields& fields, Generation* gener
 }  // namespace
 
 void HandleChatCompletion(const ApiContext& context, std::shared_ptr<Exchange> exchange) {
-  const Result<Json> body = ParseBody(exchange->request().body);
-  if (!body.ok()) return RespondOpenAiError(*exchange, 400, body.status().message());
-  std::optional<RequestError> error;
-  const Fields fields(*body, "", &error);
+  RequestBody body(exchange->request().body);
+  const Fields& fields = body.fields();
   Generation generation;
   OpenAiReply reply;
   ReadModel(context, fields, &generation, &reply);
   ReadChat(context, fields, &generation, &reply);
-  if (error) return RespondOpenAiError(*exchange, *error);
+  if (body.error()) return RespondOpenAiError(*exchange, *body.error());
   std::shared_ptr<Sink> sink;
   if (reply.stream) {
     sink = std::make_shared<ChatStreamSink>(context, exchange, reply, generation.n);

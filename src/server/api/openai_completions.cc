@@ -108,17 +108,15 @@ std::vector<Generation> Generations(const ApiContext& context, const Generation&
 }  // namespace
 
 void HandleCompletion(const ApiContext& context, std::shared_ptr<Exchange> exchange) {
-  const Result<Json> body = ParseBody(exchange->request().body);
-  if (!body.ok()) return RespondOpenAiError(*exchange, 400, body.status().message());
-  std::optional<RequestError> error;
-  const Fields fields(*body, "", &error);
+  RequestBody body(exchange->request().body);
+  const Fields& fields = body.fields();
   Generation generation;
   OpenAiReply reply;
   CompletionForm form;
   ReadModel(context, fields, &generation, &reply);
   ReadCompletion(fields, &generation, &reply, &form);
   std::vector<CompletionPrompt> prompts = ReadPrompts(fields);
-  if (error) return RespondOpenAiError(*exchange, *error);
+  if (body.error()) return RespondOpenAiError(*exchange, *body.error());
   std::vector<Generation> generations = Generations(context, generation, std::move(prompts), &form);
   std::shared_ptr<Sink> sink;
   if (reply.stream) {

@@ -76,10 +76,8 @@ std::string IdInPath(const Exchange& exchange) {
 
 void HandleResponse(const ApiContext& context, const std::shared_ptr<ResponseStore>& store,
                     std::shared_ptr<Exchange> exchange) {
-  const Result<Json> body = ParseBody(exchange->request().body);
-  if (!body.ok()) return RespondOpenAiError(*exchange, 400, body.status().message());
-  std::optional<RequestError> error;
-  const Fields fields(*body, "", &error);
+  RequestBody body(exchange->request().body);
+  const Fields& fields = body.fields();
   Generation generation;
   OpenAiReply reply;
   ResponsesForm form;
@@ -97,9 +95,9 @@ void HandleResponse(const ApiContext& context, const std::shared_ptr<ResponseSto
   fields.String("instructions", &instructions);
   bool keep = true;
   fields.Bool("store", &keep);
-  if (error) return RespondOpenAiError(*exchange, *error);
+  if (body.error()) return RespondOpenAiError(*exchange, *body.error());
   if (keep) form.store = store;
-  form.echoed = Echoed(*body, generation);
+  form.echoed = Echoed(body.json(), generation);
   generation.messages = form.conversation.messages;
   if (!instructions.empty()) {  // this response's own: they are not remembered
     generation.messages.insert(generation.messages.begin(), Message::Text("system", instructions));

@@ -18,33 +18,31 @@ void RespondFailure(Exchange& exchange, const Status& status) {
 }
 
 // A text, or a conversation as the model reads it.
-Result<std::vector<int32_t>> Tokens(const ApiContext& context, const Fields& fields,
-                                    std::optional<RequestError>* error) {
+Result<std::vector<int32_t>> Tokens(const ApiContext& context, const RequestBody& body) {
+  const Fields& fields = body.fields();
   if (fields.Has("messages")) {
     Generation generation;
     generation.messages = ReadOpenAiMessages(fields, *context.media);
-    if (*error) return (*error)->status;
+    if (body.error()) return body.error()->status;
     G3N_ASSIGN_OR_RETURN(Prompt prompt, context.generator->ReadPrompt(std::move(generation)));
     return std::move(prompt.tokens);
   }
   const std::string text = fields.NeedString("prompt");
   bool add_bos = true;
   fields.Bool("add_special_tokens", &add_bos);
-  if (*error) return (*error)->status;
+  if (body.error()) return body.error()->status;
   return context.engine->Tokenize(text, add_bos);
 }
 
 }  // namespace
 
 void HandleTokenize(const ApiContext& context, std::shared_ptr<Exchange> exchange) {
-  const Result<Json> body = ParseBody(exchange->request().body);
-  if (!body.ok()) return RespondOpenAiError(*exchange, 400, body.status().message());
-  std::optional<RequestError> error;
-  const Fields fields(*body, "", &error);
+  RequestBody body(exchange->request().body);
+  const Fields& fields = body.fields();
   bool texts = false;
   fields.Bool("return_token_strs", &texts);
-  const Result<std::vector<int32_t>> tokens = Tokens(context, fields, &error);
-  if (error) return RespondOpenAiError(*exchange, *error);
+  const Result<std::vector<int32_t>> tokens = Tokens(context, body);
+  if (body.error()) return RespondOpenAiError(*exchange, *body.error());
   if (!tokens.ok()) return RespondFailure(*exchange, tokens.status());
   Json strings;
   if (texts) {
@@ -58,10 +56,8 @@ void HandleTokenize(const ApiContext& context, std::shared_ptr<Exchange> exchang
 }
 
 void HandleDetokenize(const ApiContext& context, std::shared_ptr<Exchange> exchange) {
-  const Result<Json> body = ParseBody(exchange->request().body);
-  if (!body.ok()) return RespondOpenAiError(*exchange, 400, body.status().message());
-  std::optional<RequestError> error;
-  const Fields fields(*body, "", &error);
+  RequestBody body(exchange->request().body);
+  const Fields& fields = body.fields();
   std::vector<int32_t> tokens;
   for (const Json& id : fields.List("tokens", std::numeric_limits<size_t>::max())) {
     if (!id.is_number_integer() || id < 0 || id > std::numeric_limits<int32_t>::max()) {
@@ -71,7 +67,7 @@ void HandleDetokenize(const ApiContext& context, std::shared_ptr<Exchange> excha
     tokens.push_back(id.get<int32_t>());
   }
   if (!fields.Has("tokens")) fields.Unexpected("tokens", "a list of token ids");
-  if (error) return RespondOpenAiError(*exchange, *error);
+  if (body.error()) return RespondOpenAiError(*exchange, *body.error());
   RespondJson(*exchange, {{"prompt", context.engine->Detokenize(tokens, /*skip_special=*/false)}});
 }
 

@@ -196,4 +196,13 @@ std::string Fields::PathOf(std::string_view key) const {
   return key.empty() ? path_ : fmt::format("{}.{}", path_, key);
 }
 
+RequestBody::RequestBody(std::string_view text) : json_(Json::object()) {
+  Result<Json> parsed = ParseBody(text);
+  if (parsed.ok()) {
+    json_ = *std::move(parsed);
+  } else {
+    error_ = RequestError{"", parsed.status()};
+  }
+}
+
 }  // namespace gemma3n::server

@@ -88,4 +88,22 @@ class Fields {
   std::optional<RequestError>* error_;
 };
 
+// A request's body while its fields are read. One that is no JSON object (ParseBody) is the first
+// error and has no fields.
+class RequestBody {
+ public:
+  explicit RequestBody(std::string_view text);
+  RequestBody(const RequestBody&) = delete;
+  RequestBody& operator=(const RequestBody&) = delete;
+
+  const Json& json() const { return json_; }
+  const Fields& fields() const { return fields_; }
+  const std::optional<RequestError>& error() const { return error_; }
+
+ private:
+  std::optional<RequestError> error_;
+  Json json_;
+  Fields fields_{json_, "", &error_};
+};
+
 }  // namespace gemma3n::server
