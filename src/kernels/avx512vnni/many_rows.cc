@@ -6,25 +6,38 @@
 namespace gemma3n::avx512vnni {
 namespace {
 
-template <int kTheOffset, int kTheStarts>
 struct Dots {
-  static constexpr int kOffset = kTheOffset, kStarts = kTheStarts;
+  static constexpr int kRows = 6, kVectors = 2;  // 12 sums of a block, 12 of all blocks
+  static constexpr int kPlanes = 1;
   using Acc = __m512i;
-  static G3N_INLINE Acc Start(int32_t start) { return _mm512_set1_epi32(start); }
+  static G3N_INLINE Acc Zero() { return _mm512_setzero_si512(); }
+  static G3N_INLINE Acc Minus(Acc acc) { return _mm512_sub_epi32(Zero(), acc); }
+  static G3N_INLINE Acc LoadStart(const std::byte* p) { return _mm512_load_si512(p); }
+  static G3N_INLINE void StoreStart(std::byte* p, Acc acc) { _mm512_store_si512(p, acc); }
+  static G3N_INLINE void Split(uint8_t*, int64_t) {}
+  static G3N_INLINE __m512i Load(const uint8_t* q, int64_t) { return _mm512_load_si512(q); }
   static G3N_INLINE Acc Dot(Acc acc, __m512i w, __m512i x) {
-    return _mm512_dpbusd_epi32(acc, w, x);
+    return _mm512_dpbusd_epi32(acc, x, w);
   }
-  static G3N_INLINE __m512 Finish(Acc acc, int32_t) { return _mm512_cvtepi32_ps(acc); }
+  static G3N_INLINE __m512 Finish(Acc acc) { return _mm512_cvtepi32_ps(acc); }
 };
 
 struct ManyRows : avx512::PackedLanes {
-  static constexpr int kRows = 6, kVectors = 2;  // 12 sums of a block, 12 of all blocks
-  using Nibbles = Dots<8, 0>;
-  using Bytes = Dots<128, 1>;
+  static constexpr uint8_t kFlip = 128;
+  using Narrow = Dots;
+  using Wide = Dots;
   static G3N_INLINE F Fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
   static G3N_INLINE __m512i LoadBytes(const uint8_t* p) { return _mm512_load_si512(p); }
-  static G3N_INLINE __m512i Broadcast4(const int8_t* p) {
+  static G3N_INLINE void StoreBytes(uint8_t* p, __m512i v) { _mm512_store_si512(p, v); }
+  static G3N_INLINE __m512i Broadcast4(const uint8_t* p) {
     return _mm512_broadcastd_epi32(_mm_loadu_si32(p));
+  }
+  static G3N_INLINE __m512i SubBytes(__m512i v, int8_t n) {
+    return _mm512_sub_epi8(v, _mm512_set1_epi8(n));
+  }
+  static G3N_INLINE __m512i LookUp(__m512i v, const int8_t* levels) {
+    const auto* p = reinterpret_cast<const __m128i*>(levels);
+    return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128(p)), v);
   }
 };
 

@@ -1,19 +1,22 @@
-// ManyRowsKernels by int8 dot products, for types whose blocks are 32 small integers and a scale.
-// x is rounded to int8 in blocks of 32 with a scale each, as the weights are, so that a block's sum
-// of products is exact; it counts scale_w * scale_x, and blocks are summed in float32 in ascending
-// order, whatever the cut.
+// ManyRowsKernels by int8 dot products. x is rounded to int8 in blocks of 32 with a scale each, so
+// that a block's sum of products with W's integers is exact; it counts scale_w * scale_x (and the
+// sum of x counts W's min), and blocks are summed in float32 in ascending order, whatever the cut.
 //
 // V: lanes = rows of W, for rounding and scaling (L of simd/packed.h) and for products:
-//   kRows, kVectors     of a tile in registers: rows of x, vectors of W's rows
-//   Nibbles, Bytes      the products with a Q4_0 and with a Q8_0 block, each with
-//     kOffset           what is added to a weight to make it unsigned; taken back by `start`
-//     Start, Dot, Finish   a block's sums: acc, acc + w x for four columns, as floats
+//   kFlip               what bytes of x are exchanged with: 128 where they are multiplied unsigned
+//   LoadBytes, StoreBytes, Broadcast4, SubBytes, LookUp   bytes: four columns of each lane
+//   Narrow, Wide        the products with small integers and with any bytes of W, each with
+//     kRows, kVectors   of a tile in registers: rows of x, vectors of W's rows
+//     kPlanes           that a byte of W becomes: Split(q, plane) writes them, W Load(q, plane)
+//     Acc, Zero, Minus, LoadStart, StoreStart   a block's sums; as many bytes as planes of W
+//     Dot, Finish       acc + w x for four columns; acc as floats
+// What a flipped x adds to the sums is taken back by what they start with: it depends on W alone.
 #pragma once
 
 #include <cstring>
 
-#include "kernels/blocks.h"
 #include "kernels/many_rows.h"
+#include "kernels/simd/many_rows_blocks.h"
 #include "kernels/simd/packed.h"
 
 namespace gemma3n::simd {
@@ -23,17 +26,24 @@ inline constexpr int64_t kInt8MostRows = 512, kInt8GroupRows = 256, kInt8UnitRow
 
 // A slab of a row of x.
 struct Int8Slab {
-  int8_t q[kManyRowsSlab];
+  uint8_t q[kManyRowsSlab];
   float scales[kInt8SlabBlocks];
-  int32_t starts[2][kInt8SlabBlocks];  // -sum q, times the offset of nibbles and of bytes
+  float sums[kInt8SlabBlocks];  // of a block as it was rounded
 };
 
 // A slab of V::kLanes rows of W: four columns of each row, then the next four.
 template <class V>
 struct Int8Weights {
-  alignas(64) uint8_t q[kManyRowsSlab * V::kLanes];
-  alignas(64) float scales[kInt8SlabBlocks * V::kLanes];
+  static constexpr int64_t kPlane = kManyRowsSlab * V::kLanes, kStart = 4 * V::kLanes;
+  alignas(64) uint8_t q[2 * kPlane];
+  alignas(64) std::byte starts[2 * kInt8SlabBlocks * kStart];
+  alignas(64) float scales[2 * kInt8SlabBlocks * V::kLanes];
+  alignas(64) float mins[kInt8SlabBlocks * V::kLanes];
 };
+
+template <class V>
+inline constexpr int kInt8Vectors =
+    V::Narrow::kVectors > V::Wide::kVectors ? V::Narrow::kVectors : V::Wide::kVectors;
 
 static G3N_INLINE int64_t Int8Slabs(int64_t cols) {
   return (cols + kManyRowsSlab - 1) / kManyRowsSlab;
@@ -46,7 +56,7 @@ int64_t Int8PackedBytes(int64_t rows, int64_t cols) {
 
 template <class V>
 int64_t Int8ScratchBytes(int64_t rows) {
-  return static_cast<int64_t>(V::kVectors * sizeof(Int8Weights<V>)) +
+  return static_cast<int64_t>(kInt8Vectors<V> * sizeof(Int8Weights<V>)) +
          rows * kInt8GroupRows * static_cast<int64_t>(sizeof(float));
 }
 
@@ -66,112 +76,143 @@ void PackInt8Slab(const ConstView& x, int64_t row, int64_t slab, std::byte* pack
                           : largest < 0x0d800000 ? 0.0f  // 2^-100
                                                  : BitsToFloat(largest) / 127.0f;
       const auto inverse = V::Set1(scale > 0 ? 1.0f / scale : 0.0f);
-      int8_t* q = out[t].q + b * kInt8Block;
+      uint8_t* q = out[t].q + b * kInt8Block;
       for (int64_t i = 0; i < kInt8Block; i += V::kLanes) {
         V::StoreInt8(reinterpret_cast<std::byte*>(q + i),
-                     scale > 0 ? V::Mul(V::Load(src + i), inverse) : V::Zero(), 0);
+                     scale > 0 ? V::Mul(V::Load(src + i), inverse) : V::Zero(), V::kFlip);
       }
       int32_t sum = 0;
-      for (int64_t i = 0; i < kInt8Block; ++i) sum += q[i];
+      for (int64_t i = 0; i < kInt8Block; ++i) sum += static_cast<int8_t>(q[i] ^ V::kFlip);
       out[t].scales[b] = scale;
-      out[t].starts[0][b] = -V::Nibbles::kOffset * sum;
-      out[t].starts[1][b] = -V::Bytes::kOffset * sum;
+      out[t].sums[b] = scale * static_cast<float>(sum);
     }
   }
 }
 
-// A block's 32 unsigned (or, without an offset, signed) integers, eight in each word.
-template <class V>
-G3N_INLINE void Unpack(const BlockQ4_0& block, uint64_t (&q)[4]) {
-  constexpr uint64_t kLow = 0x0f0f0f0f0f0f0f0f;
-  for (int i = 0; i < 2; ++i) {
-    uint64_t nibbles;
-    std::memcpy(&nibbles, block.qs + 8 * i, 8);
-    q[i] = nibbles & kLow;
-    q[2 + i] = nibbles >> 4 & kLow;
+// Integers of one vector as the products want them, and what their sums start with.
+template <class V, class D, class B>
+G3N_INLINE void SettleInt8(Int8Weights<V>& w, int64_t blocks) {
+  using W = Int8Weights<V>;
+  constexpr int64_t kGroups = 8 / B::kHalves;
+  uint8_t* q = w.q;
+  for (int64_t b = 0; b < blocks * B::kHalves; ++b) {
+    auto acc = D::Zero();
+    for (int64_t g = 0; g < kGroups; ++g, q += W::kStart) {
+      if constexpr (B::kLevels != nullptr) {
+        V::StoreBytes(q, V::LookUp(V::LoadBytes(q), B::kLevels));
+      } else if constexpr (B::kCentre != 0) {
+        V::StoreBytes(q, V::SubBytes(V::LoadBytes(q), B::kCentre));
+      }
+      D::Split(q, W::kPlane);
+      if constexpr (V::kFlip != 0) {
+        constexpr uint8_t kZeros[4] = {V::kFlip, V::kFlip, V::kFlip, V::kFlip};
+        acc = D::Dot(acc, D::Load(q, W::kPlane), V::Broadcast4(kZeros));
+      }
+    }
+    if constexpr (V::kFlip != 0)
+      D::StoreStart(w.starts + b * D::kPlanes * W::kStart, D::Minus(acc));
   }
 }
-template <class V>
-G3N_INLINE void Unpack(const BlockQ8_0& block, uint64_t (&q)[4]) {
-  static_assert(V::Bytes::kOffset == 0 || V::Bytes::kOffset == 128);
-  std::memcpy(q, block.qs, 32);
-  for (uint64_t& word : q) word ^= V::Bytes::kOffset * uint64_t{0x0101010101010101};
-}
 
-// Rows [row, row + kLanes) of W, as far as `end`; the others are zero.
-template <class V, class Block>
+// Rows [row, row + kLanes) of W; instead of those from `end` on, its last row again.
+template <class V, class D, class B>
 G3N_INLINE void ExpandInt8(const Matrix& w, int64_t row, int64_t end, int64_t slab, int64_t blocks,
                            Int8Weights<V>& out) {
   for (int64_t r = 0; r < V::kLanes; ++r) {
-    const bool missing = row + r >= end;
-    const auto* src =
-        reinterpret_cast<const Block*>(w.row(Min(row + r, end - 1))) + slab * kInt8SlabBlocks;
+    const auto* src = reinterpret_cast<const typename B::Stored*>(w.row(Min(row + r, end - 1))) +
+                      slab * kInt8SlabBlocks / B::kParts;
     uint8_t* dst = out.q + r * 4;
-    for (int64_t b = 0; b < blocks; ++b) {
-      uint64_t q[4];
-      Unpack<V>(src[b], q);
-      out.scales[b * V::kLanes + r] = missing ? 0.0f : HalfToFloat(LoadU16(src[b].d));
-      for (int i = 0; i < 8; ++i, dst += 4 * V::kLanes) {
-        const auto four = static_cast<uint32_t>(q[i / 2] >> 32 * (i % 2));
-        std::memcpy(dst, &four, 4);
+    for (int64_t b = 0; b < blocks; ++src) {
+      float scales[B::kParts * B::kHalves], mins[B::kParts];
+      B::Scales(*src, scales, mins);
+      for (int part = 0; part < B::kParts; ++part, ++b) {
+        for (int h = 0; h < B::kHalves; ++h)
+          out.scales[(b * B::kHalves + h) * V::kLanes + r] = scales[part * B::kHalves + h];
+        if constexpr (B::kHasMin)
+          out.mins[b * V::kLanes + r] = mins[part] + static_cast<float>(B::kCentre) * scales[part];
+        uint64_t q[4];
+        B::Integers(*src, part, q);
+        for (int i = 0; i < 8; ++i, dst += 4 * V::kLanes) {
+          const auto four = static_cast<uint32_t>(q[i / 2] >> 32 * (i % 2));
+          std::memcpy(dst, &four, 4);
+        }
       }
     }
   }
+  SettleInt8<V, D, B>(out, blocks);
 }
 
 // sums[i] of kCount rows of x: += (or =) a slab's products with kVectors vectors of W's rows.
-template <class V, class Type, int kCount>
-G3N_INLINE void Int8Tile(const Int8Weights<V>* w, const Int8Slab* x, int starts, int64_t blocks,
-                         bool first, float* sums) {
-  constexpr int64_t kStride = V::kVectors * V::kLanes;
-  typename V::F total[kCount][V::kVectors];
+template <class V, class D, class B, int kCount>
+G3N_INLINE void Int8Tile(const Int8Weights<V>* w, const Int8Slab* x, int64_t blocks, bool first,
+                         float* sums) {
+  using W = Int8Weights<V>;
+  constexpr int kVectors = D::kVectors, kGroups = 8 / B::kHalves;
+  constexpr int64_t kStride = kVectors * V::kLanes;
+  typename V::F total[kCount][kVectors];
   G3N_UNROLL
   for (int i = 0; i < kCount; ++i) {
     G3N_UNROLL
-    for (int v = 0; v < V::kVectors; ++v)
+    for (int v = 0; v < kVectors; ++v)
       total[i][v] = first ? V::Zero() : V::Load(sums + i * kStride + v * V::kLanes);
   }
   for (int64_t b = 0; b < blocks; ++b) {
-    typename Type::Acc acc[kCount][V::kVectors];
     G3N_UNROLL
-    for (int i = 0; i < kCount; ++i) {
+    for (int h = 0; h < B::kHalves; ++h) {
+      const int64_t at = b * B::kHalves + h;
+      typename D::Acc acc[kCount][kVectors];
       G3N_UNROLL
-      for (int v = 0; v < V::kVectors; ++v) acc[i][v] = Type::Start(x[i].starts[starts][b]);
-    }
-    G3N_UNROLL
-    for (int g = 0; g < 8; ++g) {
-      G3N_UNROLL
-      for (int v = 0; v < V::kVectors; ++v) {
-        const auto weights = V::LoadBytes(w[v].q + (b * 8 + g) * 4 * V::kLanes);
+      for (int v = 0; v < kVectors; ++v) {
+        auto start = D::Zero();
+        if constexpr (V::kFlip != 0)
+          start = D::LoadStart(w[v].starts + at * D::kPlanes * W::kStart);
         G3N_UNROLL
-        for (int i = 0; i < kCount; ++i)
-          acc[i][v] = Type::Dot(acc[i][v], weights, V::Broadcast4(x[i].q + b * 32 + g * 4));
+        for (int i = 0; i < kCount; ++i) acc[i][v] = start;
+      }
+      G3N_UNROLL
+      for (int g = 0; g < kGroups; ++g) {
+        G3N_UNROLL
+        for (int v = 0; v < kVectors; ++v) {
+          const auto weights = D::Load(w[v].q + (at * kGroups + g) * W::kStart, W::kPlane);
+          G3N_UNROLL
+          for (int i = 0; i < kCount; ++i)
+            acc[i][v] = D::Dot(acc[i][v], weights, V::Broadcast4(x[i].q + (at * kGroups + g) * 4));
+        }
+      }
+      G3N_UNROLL
+      for (int v = 0; v < kVectors; ++v) {
+        const auto scale = V::Load(w[v].scales + at * V::kLanes);
+        G3N_UNROLL
+        for (int i = 0; i < kCount; ++i) {
+          total[i][v] =
+              V::Fma(D::Finish(acc[i][v]), V::Mul(scale, V::Set1(x[i].scales[b])), total[i][v]);
+        }
       }
     }
-    G3N_UNROLL
-    for (int v = 0; v < V::kVectors; ++v) {
-      const auto scale = V::Load(w[v].scales + b * V::kLanes);
+    if constexpr (B::kHasMin) {
       G3N_UNROLL
-      for (int i = 0; i < kCount; ++i) {
-        total[i][v] = V::Fma(Type::Finish(acc[i][v], x[i].starts[starts][b]),
-                             V::Mul(scale, V::Set1(x[i].scales[b])), total[i][v]);
+      for (int v = 0; v < kVectors; ++v) {
+        const auto min = V::Load(w[v].mins + b * V::kLanes);
+        G3N_UNROLL
+        for (int i = 0; i < kCount; ++i)
+          total[i][v] = V::Fma(min, V::Set1(x[i].sums[b]), total[i][v]);
       }
     }
   }
   G3N_UNROLL
   for (int i = 0; i < kCount; ++i) {
     G3N_UNROLL
-    for (int v = 0; v < V::kVectors; ++v) V::Store(sums + i * kStride + v * V::kLanes, total[i][v]);
+    for (int v = 0; v < kVectors; ++v) V::Store(sums + i * kStride + v * V::kLanes, total[i][v]);
   }
 }
 
 // A group of W's rows meets x slab by slab; its sums wait in scratch memory.
-template <class V, class Type, class Block>
+template <class V, class D, class B>
 void MultiplyInt8(const Matrix& w, int64_t begin, int64_t end, const std::byte* packed,
                   const View& y, std::byte* scratch) {
-  constexpr int64_t kPanel = V::kVectors * V::kLanes;
+  constexpr int64_t kPanel = D::kVectors * V::kLanes;
   auto* weights = reinterpret_cast<Int8Weights<V>*>(scratch);
-  auto* sums = reinterpret_cast<float*>(weights + V::kVectors);
+  auto* sums = reinterpret_cast<float*>(weights + D::kVectors);
   const auto* x = reinterpret_cast<const Int8Slab*>(packed);
   const int64_t slabs = Int8Slabs(w.cols), tokens = y.rows;
   for (int64_t group = begin; group < end; group += kInt8GroupRows) {
@@ -179,15 +220,15 @@ void MultiplyInt8(const Matrix& w, int64_t begin, int64_t end, const std::byte* 
     for (int64_t slab = 0; slab < slabs; ++slab) {
       const int64_t blocks = Min(kManyRowsSlab, w.cols - slab * kManyRowsSlab) / kInt8Block;
       for (int64_t r = group; r < stop; r += kPanel) {
-        for (int v = 0; v < V::kVectors; ++v)
-          ExpandInt8<V, Block>(w, r + v * V::kLanes, end, slab, blocks, weights[v]);
+        for (int v = 0; v < D::kVectors; ++v)
+          ExpandInt8<V, D, B>(w, r + v * V::kLanes, end, slab, blocks, weights[v]);
         float* sum = sums + (r - group) * tokens;
         const auto tile = [&]<int kCount>(int64_t t) G3N_LAMBDA {
-          Int8Tile<V, Type, kCount>(weights, x + slab * tokens + t, Type::kStarts, blocks,
-                                    slab == 0, sum + t * kPanel);
+          Int8Tile<V, D, B, kCount>(weights, x + slab * tokens + t, blocks, slab == 0,
+                                    sum + t * kPanel);
         };
         int64_t t = 0;
-        for (; t + V::kRows <= tokens; t += V::kRows) tile.template operator()<V::kRows>(t);
+        for (; t + D::kRows <= tokens; t += D::kRows) tile.template operator()<D::kRows>(t);
         for (; t < tokens; ++t) tile.template operator()<1>(t);
         if (slab + 1 < slabs) continue;
         const int64_t rows = Min(kPanel, stop - r);
@@ -200,8 +241,8 @@ void MultiplyInt8(const Matrix& w, int64_t begin, int64_t end, const std::byte* 
   }
 }
 
-template <class V>
-constexpr ManyRowsKernels MakeManyRowsInt8() {
+template <class V, DType... kTypes>
+constexpr ManyRowsKernels MakeManyRowsInt8Of() {
   ManyRowsKernels k = {kInt8MostRows,
                        kInt8UnitRows,
                        Int8PackedBytes<V>,
@@ -210,9 +251,23 @@ constexpr ManyRowsKernels MakeManyRowsInt8() {
                        nullptr,
                        {},
                        kInt8GroupRows};
-  k.multiply[static_cast<int>(DType::kQ4_0)] = MultiplyInt8<V, typename V::Nibbles, BlockQ4_0>;
-  k.multiply[static_cast<int>(DType::kQ8_0)] = MultiplyInt8<V, typename V::Bytes, BlockQ8_0>;
+  const auto add = [&]<DType kType>() {
+    using B = Int8Block<kType>;
+    if constexpr (B::kWide) {
+      k.multiply[static_cast<int>(kType)] = MultiplyInt8<V, typename V::Wide, B>;
+    } else {
+      k.multiply[static_cast<int>(kType)] = MultiplyInt8<V, typename V::Narrow, B>;
+    }
+  };
+  (add.template operator()<kTypes>(), ...);
   return k;
+}
+
+template <class V>
+constexpr ManyRowsKernels MakeManyRowsInt8() {
+  return MakeManyRowsInt8Of<V, DType::kQ8_0, DType::kQ4_0, DType::kQ4_1, DType::kQ5_0, DType::kQ5_1,
+                            DType::kQ4_K, DType::kQ5_K, DType::kQ6_K, DType::kIQ4_NL,
+                            DType::kIQ4_XS>();
 }
 
 }  // namespace gemma3n::simd
