@@ -223,19 +223,20 @@ void MultiplyInt8(const Matrix& w, int64_t begin, int64_t end, const std::byte* 
         for (int v = 0; v < D::kVectors; ++v)
           ExpandInt8<V, D, B>(w, r + v * V::kLanes, end, slab, blocks, weights[v]);
         float* sum = sums + (r - group) * tokens;
+        const int64_t rows = Min(kPanel, stop - r);
         const auto tile = [&]<int kCount>(int64_t t) G3N_LAMBDA {
-          Int8Tile<V, D, B, kCount>(weights, x + slab * tokens + t, blocks, slab == 0,
-                                    sum + t * kPanel);
+          float* out = sum + t * kPanel;
+          Int8Tile<V, D, B, kCount>(weights, x + slab * tokens + t, blocks, slab == 0, out);
+          if (slab + 1 < slabs) return;
+          // At once: the lines of y come from memory while the next tile is multiplied.
+          for (int64_t i = 0; i < kCount; ++i, out += kPanel) {
+            for (int64_t j = 0; j < rows; j += V::kLanes)
+              V::StoreSome(y.row(t + i) + r + j, V::Load(out + j), rows - j);
+          }
         };
         int64_t t = 0;
         for (; t + D::kRows <= tokens; t += D::kRows) tile.template operator()<D::kRows>(t);
         for (; t < tokens; ++t) tile.template operator()<1>(t);
-        if (slab + 1 < slabs) continue;
-        const int64_t rows = Min(kPanel, stop - r);
-        for (t = 0; t < tokens; ++t) {
-          for (int64_t i = 0; i < rows; i += V::kLanes)
-            V::StoreSome(y.row(t) + r + i, V::Load(sum + t * kPanel + i), rows - i);
-        }
       }
     }
   }
