@@ -127,10 +127,11 @@ struct Slice {
 class GoldenModel {
  public:
   // Throws std::runtime_error with the library's message.
-  GoldenModel(const std::string& directory, const KernelTable& kernels, int threads = 1)
+  GoldenModel(const std::string& directory, const KernelTable& kernels, int threads = 1,
+              Precision precision = Precision::kFloat32)
       : checkpoint_(Take(Checkpoint::Open(directory))),
         pool_(threads),
-        ops_(kernels, pool_, Precision::kFloat32),
+        ops_(kernels, pool_, precision),
         weights_(Take(BindTextWeights(checkpoint_, kernels))) {
     const MultimodalTokens& ids = checkpoint_.config().tokens;
     hard_.push_back(Take(ComputeHardEmbeddings(checkpoint_, "embed_vision.",
