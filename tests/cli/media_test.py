@@ -2,6 +2,7 @@
 import base64
 import json
 import os
+import re
 import shutil
 import struct
 import time
@@ -20,8 +21,8 @@ SEEN, HEARD, WATCHED = 'a blue star and the number 42 in orange', 'yellow bird u
 
 
 class MediaTest(support.CliTest):
-    def ask(self, *args, command='run'):
-        done = self.gemma3n(command, '--model', MODEL, '--temperature', 0, '--max-tokens', 40, *args)
+    def ask(self, *args, command='run', **kwargs):
+        done = self.gemma3n(command, '--model', MODEL, '--temperature', 0, '--max-tokens', 40, *args, **kwargs)
         return done.stdout.decode().rstrip('\n'), done.stderr.decode()
 
     def write(self, name, data):
@@ -44,6 +45,16 @@ class AnswerTest(MediaTest):
 
     def test_watches_a_video(self):
         self.assertEqual(self.ask('--video', VIDEO, '--prompt', WATCH), (WATCHED, ''))
+
+    def test_every_kernel_table(self):
+        """All media, with the arithmetic that other processors have, as their users run it."""
+        refusal = self.fails('run', '--model', MODEL, '--prompt', 'x', env=os.environ | {'GEMMA3N_KERNELS': 'none'})
+        tables = re.search('expected one of (.*), found', refusal).group(1).split(', ')
+        self.assertIn('reference', tables)
+        for table in set(tables) - {'reference'}:
+            for ask, answer in ((('--image', PICTURE, '--audio', SPEECH, '--prompt', 'What do you see and what is said?'), f'{SEEN}; {HEARD}'),
+                                (('--video', VIDEO, '--prompt', WATCH), WATCHED)):
+                self.assertEqual(self.ask(*ask, env=os.environ | {'GEMMA3N_KERNELS': table}), (answer, ''), table)
 
     def test_pictures_and_sound_together(self):
         answer, _ = self.ask('--image', PICTURE, '--audio', SPEECH, '--prompt', 'What do you see and what is said?')
