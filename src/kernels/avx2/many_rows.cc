@@ -20,7 +20,7 @@ G3N_INLINE __m256i Minus16(__m256i acc) { return _mm256_sub_epi16(_mm256_setzero
 // itself (eight where W goes by halves) is at most 16 * 127 * 16 or 8 * 127 * 32 = 32512; what is
 // in between may wrap around.
 struct NarrowDots {
-  static constexpr int kRows = 4, kVectors = 1;
+  static constexpr int kRows[2] = {4, 4}, kVectors = 1;
   static constexpr int kPlanes = 1;
   using Acc = __m256i;
   static G3N_INLINE Acc Zero() { return _mm256_setzero_si256(); }
@@ -37,7 +37,7 @@ struct NarrowDots {
 
 // Bytes of W as 16 high + low: both are -8 .. 8.
 struct WideDots {
-  static constexpr int kRows = 3, kVectors = 1;
+  static constexpr int kRows[2] = {3, 3}, kVectors = 1;
   static constexpr int kPlanes = 2;
   struct Pair {
     __m256i low, high;

@@ -9,6 +9,12 @@ namespace gemma3n::avx2 {
 struct ManyRowsLanes : PackedLanes {
   static constexpr uint8_t kFlip = 128;
   static G3N_INLINE F Fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
+  static G3N_INLINE int32_t SumBlock(const uint8_t* q) {
+    const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(q));
+    const __m256i s = _mm256_sad_epu8(v, _mm256_setzero_si256());
+    const __m128i pair = _mm_add_epi64(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1));
+    return _mm_cvtsi128_si32(pair) + _mm_extract_epi32(pair, 2) - 32 * kFlip;
+  }
   static G3N_INLINE __m256i LoadBytes(const void* p) {
     return _mm256_load_si256(static_cast<const __m256i*>(p));
   }
@@ -18,8 +24,24 @@ struct ManyRowsLanes : PackedLanes {
   static G3N_INLINE __m256i Broadcast4(const uint8_t* p) {
     return _mm256_broadcastd_epi32(_mm_loadu_si32(p));
   }
-  static G3N_INLINE __m256i SubBytes(__m256i v, int8_t n) {
-    return _mm256_sub_epi8(v, _mm256_set1_epi8(n));
+  static G3N_INLINE void Transpose(const void* rows, int64_t stride, void* out) {
+    const auto* in = static_cast<const __m128i*>(rows);
+    auto* to = static_cast<__m256i*>(out);
+    G3N_UNROLL
+    for (int half = 0; half < 2; ++half, ++in, to += 4) {
+      const auto pair = [&](int row) G3N_LAMBDA {
+        const auto* p = in + row * stride / 4;
+        return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_load_si128(p)),
+                                       _mm_load_si128(p + stride), 1);
+      };
+      const __m256i a = pair(0), b = pair(1), c = pair(2), d = pair(3);
+      const __m256i ab = _mm256_unpacklo_epi32(a, b), cd = _mm256_unpacklo_epi32(c, d);
+      const __m256i ab2 = _mm256_unpackhi_epi32(a, b), cd2 = _mm256_unpackhi_epi32(c, d);
+      StoreBytes(to, _mm256_unpacklo_epi64(ab, cd));
+      StoreBytes(to + 1, _mm256_unpackhi_epi64(ab, cd));
+      StoreBytes(to + 2, _mm256_unpacklo_epi64(ab2, cd2));
+      StoreBytes(to + 3, _mm256_unpackhi_epi64(ab2, cd2));
+    }
   }
   static G3N_INLINE __m256i LookUp(__m256i v, const int8_t* levels) {
     const auto* p = reinterpret_cast<const __m128i*>(levels);

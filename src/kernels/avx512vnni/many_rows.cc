@@ -7,7 +7,7 @@ namespace gemma3n::avx512vnni {
 namespace {
 
 struct Dots {
-  static constexpr int kRows = 6, kVectors = 2;  // 12 sums of a block, 12 of all blocks
+  static constexpr int kRows[2] = {6, 4}, kVectors = 2;  // 12 sums of a block, 12 of all blocks
   static constexpr int kPlanes = 1;
   using Acc = __m512i;
   static G3N_INLINE Acc Zero() { return _mm512_setzero_si512(); }
@@ -27,13 +27,37 @@ struct ManyRows : avx512::PackedLanes {
   using Narrow = Dots;
   using Wide = Dots;
   static G3N_INLINE F Fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
+  static G3N_INLINE int32_t SumBlock(const uint8_t* q) {
+    const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(q));
+    const __m256i s = _mm256_sad_epu8(v, _mm256_setzero_si256());
+    const __m128i pair = _mm_add_epi64(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1));
+    return _mm_cvtsi128_si32(pair) + _mm_extract_epi32(pair, 2) - 32 * kFlip;
+  }
   static G3N_INLINE __m512i LoadBytes(const uint8_t* p) { return _mm512_load_si512(p); }
   static G3N_INLINE void StoreBytes(uint8_t* p, __m512i v) { _mm512_store_si512(p, v); }
   static G3N_INLINE __m512i Broadcast4(const uint8_t* p) {
     return _mm512_broadcastd_epi32(_mm_loadu_si32(p));
   }
-  static G3N_INLINE __m512i SubBytes(__m512i v, int8_t n) {
-    return _mm512_sub_epi8(v, _mm512_set1_epi8(n));
+  static G3N_INLINE void Transpose(const void* rows, int64_t stride, void* out) {
+    const auto* in = static_cast<const __m128i*>(rows);
+    auto* to = static_cast<__m512i*>(out);
+    G3N_UNROLL
+    for (int half = 0; half < 2; ++half, ++in, to += 4) {
+      const auto four = [&](int row) G3N_LAMBDA {
+        const auto* p = in + row * stride / 4;
+        __m512i v = _mm512_castsi128_si512(_mm_load_si128(p));
+        v = _mm512_inserti32x4(v, _mm_load_si128(p + stride), 1);
+        v = _mm512_inserti32x4(v, _mm_load_si128(p + 2 * stride), 2);
+        return _mm512_inserti32x4(v, _mm_load_si128(p + 3 * stride), 3);
+      };
+      const __m512i a = four(0), b = four(1), c = four(2), d = four(3);
+      const __m512i ab = _mm512_unpacklo_epi32(a, b), cd = _mm512_unpacklo_epi32(c, d);
+      const __m512i ab2 = _mm512_unpackhi_epi32(a, b), cd2 = _mm512_unpackhi_epi32(c, d);
+      _mm512_store_si512(to, _mm512_unpacklo_epi64(ab, cd));
+      _mm512_store_si512(to + 1, _mm512_unpackhi_epi64(ab, cd));
+      _mm512_store_si512(to + 2, _mm512_unpacklo_epi64(ab2, cd2));
+      _mm512_store_si512(to + 3, _mm512_unpackhi_epi64(ab2, cd2));
+    }
   }
   static G3N_INLINE __m512i LookUp(__m512i v, const int8_t* levels) {
     const auto* p = reinterpret_cast<const __m128i*>(levels);

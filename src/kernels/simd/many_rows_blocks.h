@@ -3,11 +3,10 @@
 //   kParts       of 32 columns in a block
 //   kHalves      2: a part has a scale for each 16 columns; 1: one for all
 //   kHasMin      a value is scale * integer + min
-//   kCentre      what is subtracted from the integers; they are below 2 kCentre in magnitude
-//   kLevels      or sixteen integers that they count, else null
+//   kLevels      the integers, where Integers gives their indices; else null
 //   kWide        integers of eight bits; others are -16 .. 16, by halves -32 .. 32
-//   Scales(block, scales, mins)   of all parts; mins for integers before kCentre is subtracted
-//   Integers(block, part, q)      bytes, eight in each word, before kCentre is subtracted
+//   Scales(block, scales, mins)   of all parts
+//   Integers(block, part, q)      32 bytes
 #pragma once
 
 #include <cstring>
@@ -21,41 +20,48 @@ namespace gemma3n::simd {
 template <class B, int kCount>
 struct Int8BlockOf {
   using Stored = B;
-  static constexpr int kParts = kCount, kHalves = 1, kCentre = 0;
+  static constexpr int kParts = kCount, kHalves = 1;
   static constexpr bool kHasMin = false, kWide = false;
   static constexpr const int8_t* kLevels = nullptr;
 };
 
-static G3N_INLINE float HalfAt(const uint8_t* p) { return HalfToFloat(LoadU16(p)); }
+// Vectors of the compiler's own: bytes in words, as fields of them are shifted and masked.
+using Words2 = uint64_t __attribute__((vector_size(16)));
+using Words4 = uint64_t __attribute__((vector_size(32)));
 
-// The field of width-many bits from `shift` on of each of 8 kCount bytes, moved up by `up`.
-template <int kCount>
-static G3N_INLINE void Fields(const uint8_t* src, int shift, uint8_t mask, int up, uint64_t* q) {
-  std::memcpy(q, src, 8 * kCount);
-  for (int i = 0; i < kCount; ++i) q[i] = (q[i] >> shift & mask * 0x0101010101010101u) << up;
+template <class Words>
+static G3N_INLINE Words LoadWords(const uint8_t* p) {
+  Words words;
+  std::memcpy(&words, p, sizeof(words));
+  return words;
 }
-// The same, added to what is there.
-template <int kCount>
-static G3N_INLINE void AddFields(const uint8_t* src, int shift, uint8_t mask, int up, uint64_t* q) {
-  uint64_t more[kCount];
-  Fields<kCount>(src, shift, mask, up, more);
-  for (int i = 0; i < kCount; ++i) q[i] |= more[i];
+// Each byte shifted to the right and masked.
+template <class Words>
+static G3N_INLINE Words Field(Words words, int shift, uint8_t mask) {
+  return words >> shift & mask * uint64_t{0x0101010101010101};
+}
+// Each byte, which is below 128, less `centre`.
+static G3N_INLINE void StoreIntegers(Words4 q, uint8_t centre, uint8_t* out) {
+  constexpr uint64_t kTop = 0x8080808080808080;
+  const Words4 centred = ((q | kTop) - centre * uint64_t{0x0101010101010101}) ^ kTop;
+  std::memcpy(out, &centred, sizeof(centred));
 }
 // Low nibbles of 16 bytes, then high ones.
-static G3N_INLINE void Nibbles32(const uint8_t* qs, uint64_t* q) {
-  Fields<2>(qs, 0, 15, 0, q);
-  Fields<2>(qs, 4, 15, 0, q + 2);
+static G3N_INLINE Words4 Nibbles(const uint8_t* qs) {
+  const auto words = LoadWords<Words2>(qs);
+  const Words2 low = Field(words, 0, 15), high = Field(words, 4, 15);
+  return Words4{low[0], low[1], high[0], high[1]};
 }
-// Adds 16 where a bit is set.
-static G3N_INLINE void AddBits32(const uint8_t* qh, uint64_t* q) {
-  for (int i = 0; i < 4; ++i) {
-    uint64_t bits = qh[i];  // bit j goes to byte j
-    bits = (bits | bits << 28) & 0x0000000f0000000f;
-    bits = (bits | bits << 14) & 0x0003000300030003;
-    bits = (bits | bits << 7) & 0x0101010101010101;
-    q[i] |= bits << 4;
-  }
+// 16 for each bit that is set.
+static G3N_INLINE Words4 Sixteens(const uint8_t* bits) {
+  Words4 q = {bits[0], bits[1], bits[2], bits[3]};  // bit j goes to byte j
+  q = (q | q << 28) & 0x0000000f0000000f;
+  q = (q | q << 14) & 0x0003000300030003;
+  q = (q | q << 7) & 0x0101010101010101;
+  return q << 4;
 }
+
+static G3N_INLINE float HalfAt(const uint8_t* p) { return HalfToFloat(LoadU16(p)); }
 
 template <DType kType>
 struct Int8Block;
@@ -66,96 +72,123 @@ struct Int8Block<DType::kQ8_0> : Int8BlockOf<BlockQ8_0, 1> {
   static G3N_INLINE void Scales(const Stored& block, float* scales, float*) {
     scales[0] = HalfAt(block.d);
   }
-  static G3N_INLINE void Integers(const Stored& block, int, uint64_t* q) {
+  static G3N_INLINE void Integers(const Stored& block, int, uint8_t* q) {
     std::memcpy(q, block.qs, 32);
   }
 };
 
-// Nibbles and one scale.
-template <class B>
-struct Int8NibbleBlock : Int8BlockOf<B, 1> {
-  static G3N_INLINE void Scales(const B& block, float* scales, float*) {
+template <>
+struct Int8Block<DType::kQ4_0> : Int8BlockOf<BlockQ4_0, 1> {
+  static G3N_INLINE void Scales(const Stored& block, float* scales, float*) {
     scales[0] = HalfAt(block.d);
   }
-  static G3N_INLINE void Integers(const B& block, int, uint64_t* q) { Nibbles32(block.qs, q); }
+  static G3N_INLINE void Integers(const Stored& block, int, uint8_t* q) {
+    StoreIntegers(Nibbles(block.qs), 8, q);
+  }
 };
+
 template <>
-struct Int8Block<DType::kQ4_0> : Int8NibbleBlock<BlockQ4_0> {
-  static constexpr int kCentre = 8;
-};
-template <>
-struct Int8Block<DType::kIQ4_NL> : Int8NibbleBlock<BlockIQ4_NL> {
-  static constexpr bool kWide = true;
-  static constexpr const int8_t* kLevels = kIQ4Values;
-};
-template <>
-struct Int8Block<DType::kQ4_1> : Int8NibbleBlock<BlockQ4_1> {
+struct Int8Block<DType::kQ4_1> : Int8BlockOf<BlockQ4_1, 1> {
   static constexpr bool kHasMin = true;
   static G3N_INLINE void Scales(const Stored& block, float* scales, float* mins) {
     scales[0] = HalfAt(block.d);
     mins[0] = HalfAt(block.m);
   }
-};
-
-// Nibbles, a fifth bit and one scale.
-template <class B>
-struct Int8QuintBlock : Int8NibbleBlock<B> {
-  static constexpr int kCentre = 16;
-  static G3N_INLINE void Integers(const B& block, int, uint64_t* q) {
-    Nibbles32(block.qs, q);
-    AddBits32(block.qh, q);
+  static G3N_INLINE void Integers(const Stored& block, int, uint8_t* q) {
+    StoreIntegers(Nibbles(block.qs), 0, q);
   }
 };
+
 template <>
-struct Int8Block<DType::kQ5_0> : Int8QuintBlock<BlockQ5_0> {};
+struct Int8Block<DType::kQ5_0> : Int8BlockOf<BlockQ5_0, 1> {
+  static G3N_INLINE void Scales(const Stored& block, float* scales, float*) {
+    scales[0] = HalfAt(block.d);
+  }
+  static G3N_INLINE void Integers(const Stored& block, int, uint8_t* q) {
+    StoreIntegers(Nibbles(block.qs) | Sixteens(block.qh), 16, q);
+  }
+};
+
 template <>
-struct Int8Block<DType::kQ5_1> : Int8QuintBlock<BlockQ5_1> {
+struct Int8Block<DType::kQ5_1> : Int8BlockOf<BlockQ5_1, 1> {
   static constexpr bool kHasMin = true;
   static G3N_INLINE void Scales(const Stored& block, float* scales, float* mins) {
     scales[0] = HalfAt(block.d);
-    mins[0] = HalfAt(block.m);
+    mins[0] = HalfAt(block.m) + 16 * scales[0];
+  }
+  static G3N_INLINE void Integers(const Stored& block, int, uint8_t* q) {
+    StoreIntegers(Nibbles(block.qs) | Sixteens(block.qh), 16, q);
   }
 };
 
-// Eight parts with scales and mins of six bits.
+// Scales and mins of six bits; `centre` times a scale is added to its min.
 template <class B>
-struct Int8SuperBlock : Int8BlockOf<B, 8> {
-  static constexpr bool kHasMin = true;
-  static G3N_INLINE void Scales(const B& block, float* scales, float* mins) {
-    const float d = HalfAt(block.d), dmin = -HalfAt(block.dmin);
-    for (int s = 0; s < 8; ++s) {
-      int scale, min;
-      UnpackScaleMin(block.scales, s, &scale, &min);
-      scales[s] = d * static_cast<float>(scale);
-      mins[s] = dmin * static_cast<float>(min);
-    }
+G3N_INLINE void SuperScales(const B& block, float centre, float* scales, float* mins) {
+  const float d = HalfAt(block.d), dmin = HalfAt(block.dmin);
+  for (int s = 0; s < 8; ++s) {
+    int scale, min;
+    UnpackScaleMin(block.scales, s, &scale, &min);
+    scales[s] = d * static_cast<float>(scale);
+    mins[s] = centre * scales[s] - dmin * static_cast<float>(min);
   }
-  static G3N_INLINE void Integers(const B& block, int part, uint64_t* q) {
-    Fields<4>(block.qs + 32 * (part / 2), 4 * (part % 2), 15, 0, q);
+}
+template <class B>
+G3N_INLINE Words4 SuperNibbles(const B& block, int part) {
+  return Field(LoadWords<Words4>(block.qs + 32 * (part / 2)), 4 * (part % 2), 15);
+}
+
+template <>
+struct Int8Block<DType::kQ4_K> : Int8BlockOf<BlockQ4_K, 8> {
+  static constexpr bool kHasMin = true;
+  static G3N_INLINE void Scales(const Stored& block, float* scales, float* mins) {
+    SuperScales(block, 0, scales, mins);
+  }
+  static G3N_INLINE void Integers(const Stored& block, int part, uint8_t* q) {
+    StoreIntegers(SuperNibbles(block, part), 0, q);
   }
 };
+
 template <>
-struct Int8Block<DType::kQ4_K> : Int8SuperBlock<BlockQ4_K> {};
-template <>
-struct Int8Block<DType::kQ5_K> : Int8SuperBlock<BlockQ5_K> {
-  static constexpr int kCentre = 16;
-  static G3N_INLINE void Integers(const Stored& block, int part, uint64_t* q) {
-    Int8SuperBlock<BlockQ5_K>::Integers(block, part, q);
-    AddFields<4>(block.qh, part, 1, 4, q);
+struct Int8Block<DType::kQ5_K> : Int8BlockOf<BlockQ5_K, 8> {
+  static constexpr bool kHasMin = true;
+  static G3N_INLINE void Scales(const Stored& block, float* scales, float* mins) {
+    SuperScales(block, 16, scales, mins);
+  }
+  static G3N_INLINE void Integers(const Stored& block, int part, uint8_t* q) {
+    const Words4 fifth = Field(LoadWords<Words4>(block.qh), part, 1) << 4;
+    StoreIntegers(SuperNibbles(block, part) | fifth, 16, q);
   }
 };
 
 template <>
 struct Int8Block<DType::kQ6_K> : Int8BlockOf<BlockQ6_K, 8> {
-  static constexpr int kHalves = 2, kCentre = 32;
+  static constexpr int kHalves = 2;
   static G3N_INLINE void Scales(const Stored& block, float* scales, float*) {
     const float d = HalfAt(block.d);
-    for (int i = 0; i < 16; ++i) scales[i] = d * static_cast<float>(block.scales[i]);
+    using Bytes = int8_t __attribute__((vector_size(16)));
+    using Floats = float __attribute__((vector_size(64)));
+    Bytes bytes;
+    std::memcpy(&bytes, block.scales, 16);
+    const Floats floats = d * __builtin_convertvector(bytes, Floats);
+    std::memcpy(scales, &floats, sizeof(floats));
   }
-  static G3N_INLINE void Integers(const Stored& block, int part, uint64_t* q) {
-    const int half = part / 4, quarter = part % 4;
-    Fields<4>(block.ql + 64 * half + 32 * (quarter % 2), 4 * (quarter / 2), 15, 0, q);
-    AddFields<4>(block.qh + 32 * half, 2 * quarter, 3, 4, q);
+  static G3N_INLINE void Integers(const Stored& block, int part, uint8_t* q) {
+    const int half = part / 4, k = part % 4;
+    const auto low = LoadWords<Words4>(block.ql + 64 * half + 32 * (k % 2));
+    const auto high = LoadWords<Words4>(block.qh + 32 * half);
+    StoreIntegers(Field(low, 4 * (k / 2), 15) | Field(high, 2 * k, 3) << 4, 32, q);
+  }
+};
+
+template <>
+struct Int8Block<DType::kIQ4_NL> : Int8BlockOf<BlockIQ4_NL, 1> {
+  static constexpr bool kWide = true;
+  static constexpr const int8_t* kLevels = kIQ4Values;
+  static G3N_INLINE void Scales(const Stored& block, float* scales, float*) {
+    scales[0] = HalfAt(block.d);
+  }
+  static G3N_INLINE void Integers(const Stored& block, int, uint8_t* q) {
+    StoreIntegers(Nibbles(block.qs), 0, q);
   }
 };
 
@@ -167,8 +200,8 @@ struct Int8Block<DType::kIQ4_XS> : Int8BlockOf<BlockIQ4_XS, 8> {
     const float d = HalfAt(block.d);
     for (int s = 0; s < 8; ++s) scales[s] = d * static_cast<float>(UnpackScale(block, s));
   }
-  static G3N_INLINE void Integers(const Stored& block, int part, uint64_t* q) {
-    Nibbles32(block.qs + 16 * part, q);
+  static G3N_INLINE void Integers(const Stored& block, int part, uint8_t* q) {
+    StoreIntegers(Nibbles(block.qs + 16 * part), 0, q);
   }
 };
 

@@ -4,24 +4,24 @@
 //
 // V: lanes = rows of W, for rounding and scaling (L of simd/packed.h) and for products:
 //   kFlip               what bytes of x are exchanged with: 128 where they are multiplied unsigned
-//   LoadBytes, StoreBytes, Broadcast4, SubBytes, LookUp   bytes: four columns of each lane
+//   SumBlock            of 32 bytes of x, as they are stored
+//   LoadBytes, StoreBytes, Broadcast4, LookUp   bytes: four columns of each lane
+//   Transpose           eight words of each lane, `stride` words apart, as eight vectors
 //   Narrow, Wide        the products with small integers and with any bytes of W, each with
-//     kRows, kVectors   of a tile in registers: rows of x, vectors of W's rows
+//     kRows, kVectors   of a tile in registers: rows of x (by whole blocks, by halves), vectors of
+//                       W's rows
 //     kPlanes           that a byte of W becomes: Split(q, plane) writes them, W Load(q, plane)
 //     Acc, Zero, Minus, LoadStart, StoreStart   a block's sums; as many bytes as planes of W
 //     Dot, Finish       acc + w x for four columns; acc as floats
 // What a flipped x adds to the sums is taken back by what they start with: it depends on W alone.
 #pragma once
 
-#include <cstring>
-
 #include "kernels/many_rows.h"
-#include "kernels/simd/many_rows_blocks.h"
+#include "kernels/simd/many_rows_expand.h"
 #include "kernels/simd/packed.h"
 
 namespace gemma3n::simd {
 
-inline constexpr int64_t kInt8Block = 32, kInt8SlabBlocks = kManyRowsSlab / kInt8Block;
 inline constexpr int64_t kInt8MostRows = 512, kInt8GroupRows = 256, kInt8UnitRows = 16;
 
 // A slab of a row of x.
@@ -29,16 +29,6 @@ struct Int8Slab {
   uint8_t q[kManyRowsSlab];
   float scales[kInt8SlabBlocks];
   float sums[kInt8SlabBlocks];  // of a block as it was rounded
-};
-
-// A slab of V::kLanes rows of W: four columns of each row, then the next four.
-template <class V>
-struct Int8Weights {
-  static constexpr int64_t kPlane = kManyRowsSlab * V::kLanes, kStart = 4 * V::kLanes;
-  alignas(64) uint8_t q[2 * kPlane];
-  alignas(64) std::byte starts[2 * kInt8SlabBlocks * kStart];
-  alignas(64) float scales[2 * kInt8SlabBlocks * V::kLanes];
-  alignas(64) float mins[kInt8SlabBlocks * V::kLanes];
 };
 
 template <class V>
@@ -81,65 +71,10 @@ void PackInt8Slab(const ConstView& x, int64_t row, int64_t slab, std::byte* pack
         V::StoreInt8(reinterpret_cast<std::byte*>(q + i),
                      scale > 0 ? V::Mul(V::Load(src + i), inverse) : V::Zero(), V::kFlip);
       }
-      int32_t sum = 0;
-      for (int64_t i = 0; i < kInt8Block; ++i) sum += static_cast<int8_t>(q[i] ^ V::kFlip);
       out[t].scales[b] = scale;
-      out[t].sums[b] = scale * static_cast<float>(sum);
+      out[t].sums[b] = scale * static_cast<float>(V::SumBlock(q));
     }
   }
-}
-
-// Integers of one vector as the products want them, and what their sums start with.
-template <class V, class D, class B>
-G3N_INLINE void SettleInt8(Int8Weights<V>& w, int64_t blocks) {
-  using W = Int8Weights<V>;
-  constexpr int64_t kGroups = 8 / B::kHalves;
-  uint8_t* q = w.q;
-  for (int64_t b = 0; b < blocks * B::kHalves; ++b) {
-    auto acc = D::Zero();
-    for (int64_t g = 0; g < kGroups; ++g, q += W::kStart) {
-      if constexpr (B::kLevels != nullptr) {
-        V::StoreBytes(q, V::LookUp(V::LoadBytes(q), B::kLevels));
-      } else if constexpr (B::kCentre != 0) {
-        V::StoreBytes(q, V::SubBytes(V::LoadBytes(q), B::kCentre));
-      }
-      D::Split(q, W::kPlane);
-      if constexpr (V::kFlip != 0) {
-        constexpr uint8_t kZeros[4] = {V::kFlip, V::kFlip, V::kFlip, V::kFlip};
-        acc = D::Dot(acc, D::Load(q, W::kPlane), V::Broadcast4(kZeros));
-      }
-    }
-    if constexpr (V::kFlip != 0)
-      D::StoreStart(w.starts + b * D::kPlanes * W::kStart, D::Minus(acc));
-  }
-}
-
-// Rows [row, row + kLanes) of W; instead of those from `end` on, its last row again.
-template <class V, class D, class B>
-G3N_INLINE void ExpandInt8(const Matrix& w, int64_t row, int64_t end, int64_t slab, int64_t blocks,
-                           Int8Weights<V>& out) {
-  for (int64_t r = 0; r < V::kLanes; ++r) {
-    const auto* src = reinterpret_cast<const typename B::Stored*>(w.row(Min(row + r, end - 1))) +
-                      slab * kInt8SlabBlocks / B::kParts;
-    uint8_t* dst = out.q + r * 4;
-    for (int64_t b = 0; b < blocks; ++src) {
-      float scales[B::kParts * B::kHalves], mins[B::kParts];
-      B::Scales(*src, scales, mins);
-      for (int part = 0; part < B::kParts; ++part, ++b) {
-        for (int h = 0; h < B::kHalves; ++h)
-          out.scales[(b * B::kHalves + h) * V::kLanes + r] = scales[part * B::kHalves + h];
-        if constexpr (B::kHasMin)
-          out.mins[b * V::kLanes + r] = mins[part] + static_cast<float>(B::kCentre) * scales[part];
-        uint64_t q[4];
-        B::Integers(*src, part, q);
-        for (int i = 0; i < 8; ++i, dst += 4 * V::kLanes) {
-          const auto four = static_cast<uint32_t>(q[i / 2] >> 32 * (i % 2));
-          std::memcpy(dst, &four, 4);
-        }
-      }
-    }
-  }
-  SettleInt8<V, D, B>(out, blocks);
 }
 
 // sums[i] of kCount rows of x: += (or =) a slab's products with kVectors vectors of W's rows.
@@ -157,6 +92,7 @@ G3N_INLINE void Int8Tile(const Int8Weights<V>* w, const Int8Slab* x, int64_t blo
       total[i][v] = first ? V::Zero() : V::Load(sums + i * kStride + v * V::kLanes);
   }
   for (int64_t b = 0; b < blocks; ++b) {
+    typename V::F sum[kCount][kVectors];
     G3N_UNROLL
     for (int h = 0; h < B::kHalves; ++h) {
       const int64_t at = b * B::kHalves + h;
@@ -184,10 +120,16 @@ G3N_INLINE void Int8Tile(const Int8Weights<V>* w, const Int8Slab* x, int64_t blo
         const auto scale = V::Load(w[v].scales + at * V::kLanes);
         G3N_UNROLL
         for (int i = 0; i < kCount; ++i) {
-          total[i][v] =
-              V::Fma(D::Finish(acc[i][v]), V::Mul(scale, V::Set1(x[i].scales[b])), total[i][v]);
+          const auto f = D::Finish(acc[i][v]);
+          sum[i][v] = h == 0 ? V::Mul(f, scale) : V::Fma(f, scale, sum[i][v]);
         }
       }
+    }
+    G3N_UNROLL
+    for (int i = 0; i < kCount; ++i) {
+      G3N_UNROLL
+      for (int v = 0; v < kVectors; ++v)
+        total[i][v] = V::Fma(sum[i][v], V::Set1(x[i].scales[b]), total[i][v]);
     }
     if constexpr (B::kHasMin) {
       G3N_UNROLL
@@ -224,6 +166,15 @@ void MultiplyInt8(const Matrix& w, int64_t begin, int64_t end, const std::byte* 
           ExpandInt8<V, D, B>(w, r + v * V::kLanes, end, slab, blocks, weights[v]);
         float* sum = sums + (r - group) * tokens;
         const int64_t rows = Min(kPanel, stop - r);
+        // What is expanded next: a row of it is asked for with each tile.
+        const bool turn = r + kPanel >= stop, last = turn && slab + 1 == slabs;
+        const int64_t next = last ? stop : turn ? group : r + kPanel;
+        const int64_t next_slab = last ? 0 : slab + turn;
+        const auto fetch = [&](int64_t i) G3N_LAMBDA {
+          if (i >= kPanel) return;
+          const std::byte* p = w.row(Min(next + i, end - 1)) + next_slab * kInt8Stored<B>;
+          for (int64_t at = 0; at < kInt8Stored<B>; at += 64) __builtin_prefetch(p + at, 0, 2);
+        };
         const auto tile = [&]<int kCount>(int64_t t) G3N_LAMBDA {
           float* out = sum + t * kPanel;
           Int8Tile<V, D, B, kCount>(weights, x + slab * tokens + t, blocks, slab == 0, out);
@@ -235,7 +186,11 @@ void MultiplyInt8(const Matrix& w, int64_t begin, int64_t end, const std::byte* 
           }
         };
         int64_t t = 0;
-        for (; t + D::kRows <= tokens; t += D::kRows) tile.template operator()<D::kRows>(t);
+        constexpr int64_t kRows = D::kRows[B::kHalves - 1];
+        for (; t + kRows <= tokens; t += kRows) {
+          fetch(t / kRows);
+          tile.template operator()<kRows>(t);
+        }
         for (; t < tokens; ++t) tile.template operator()<1>(t);
       }
     }
