@@ -82,7 +82,7 @@ inline void LoopSdot() { G3N_VECTOR_LOOP(G3N_SDOT); }
 inline void LoopSmmla() { G3N_VECTOR_LOOP(G3N_SMMLA); }
 #endif
 
-// The loops that this processor can run.
+// The loops that this processor can run, or those up to the kernels that GEMMA3N_KERNELS forces.
 inline std::vector<PeakLoop> PeakLoops() {
   std::vector<PeakLoop> loops;
   [[maybe_unused]] const auto add = [&](const char* name, const char* kind, double macs,
@@ -90,6 +90,7 @@ inline std::vector<PeakLoop> PeakLoops() {
     loops.push_back({name, kind, macs * kPeakLoops, run});
   };
 #if defined(__x86_64__)
+  const auto chosen = ChooseKernels();
   for (const KernelTable* table : AvailableKernels()) {  // asks the system for AMX, too
     const std::string name = table->name;
     if (name == "avx2") {
@@ -100,9 +101,11 @@ inline std::vector<PeakLoop> PeakLoops() {
     if (name == "avx512") add("float32 FMA, 512 bits", "float32", 12 * 16, LoopFma512);
     if (name == "avx512vnni") add("int8 VNNI, 512 bits", "int8", 12 * 64, LoopVnni512);
     if (name == "avx512bf16") add("AVX512_BF16", "bf16", 12 * 32, LoopBFloat16);
-    if (name != "amx") continue;
-    add("AMX bfloat16", "bf16", 4 * 8192 / 16, LoopTileBFloat16);
-    add("AMX int8", "int8", 4 * 16384 / 16, LoopTileInt8);
+    if (name == "amx") {
+      add("AMX bfloat16", "bf16", 4 * 8192 / 16, LoopTileBFloat16);
+      add("AMX int8", "int8", 4 * 16384 / 16, LoopTileInt8);
+    }
+    if (chosen.ok() && table == *chosen) break;
   }
 #elif defined(__aarch64__)
   add("float32 FMLA", "float32", 12 * 4, LoopFmla);
