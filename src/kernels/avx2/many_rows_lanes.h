@@ -2,19 +2,13 @@
 // compiled into its caller. What is missing here is how bytes are multiplied.
 #pragma once
 
+#include "kernels/avx2/many_rows_bytes.h"
 #include "kernels/avx2/packed_lanes.h"
 
 namespace gemma3n::avx2 {
 
-struct ManyRowsLanes : PackedLanes {
-  static constexpr uint8_t kFlip = 128;
+struct ManyRowsLanes : PackedLanes, ManyRowsBytes {
   static G3N_INLINE F Fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
-  static G3N_INLINE int32_t SumBlock(const uint8_t* q) {
-    const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(q));
-    const __m256i s = _mm256_sad_epu8(v, _mm256_setzero_si256());
-    const __m128i pair = _mm_add_epi64(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1));
-    return _mm_cvtsi128_si32(pair) + _mm_extract_epi32(pair, 2) - 32 * kFlip;
-  }
   static G3N_INLINE __m256i LoadBytes(const void* p) {
     return _mm256_load_si256(static_cast<const __m256i*>(p));
   }

@@ -2,6 +2,7 @@
 // it hands this out.
 #include "kernels/avx512/table.h"
 
+#include "kernels/avx2/table.h"
 #include "kernels/avx512/simd.h"
 #include "kernels/simd/table.h"
 
@@ -14,8 +15,10 @@ constexpr KernelTable WithTiles(const ManyAttention* attention, const ManyRowsKe
   return table;
 }
 
-constinit const KernelTable avx512::kTable = simd::MakeTable<avx512::Simd>(
-    "avx512", &avx512::kFloat32, &avx512::kInt8, nullptr, &avx512::kFewRows);
+constinit const KernelTable avx512::kTable =
+    simd::WithManyRows(&avx2::kManyRowsKernels,
+                       simd::MakeTable<avx512::Simd>("avx512", &avx512::kFloat32, &avx512::kInt8,
+                                                     nullptr, &avx512::kFewRows));
 constinit const KernelTable avx512vnni::kTable = simd::WithManyRows(
     &avx512vnni::kManyRowsKernels,
     simd::MakeTable<avx512::Simd>("avx512vnni", &avx512::kFloat32, &avx512vnni::kInt8, nullptr,

@@ -1,4 +1,5 @@
 // Many rows by AVX-512 VNNI.
+#include "kernels/avx2/many_rows_bytes.h"
 #include "kernels/avx512/packed_lanes.h"
 #include "kernels/avx512/table.h"
 #include "kernels/simd/many_rows_int8.h"
@@ -22,17 +23,10 @@ struct Dots {
   static G3N_INLINE __m512 Finish(Acc acc) { return _mm512_cvtepi32_ps(acc); }
 };
 
-struct ManyRows : avx512::PackedLanes {
-  static constexpr uint8_t kFlip = 128;
+struct ManyRows : avx512::PackedLanes, avx2::ManyRowsBytes {
   using Narrow = Dots;
   using Wide = Dots;
   static G3N_INLINE F Fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
-  static G3N_INLINE int32_t SumBlock(const uint8_t* q) {
-    const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(q));
-    const __m256i s = _mm256_sad_epu8(v, _mm256_setzero_si256());
-    const __m128i pair = _mm_add_epi64(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1));
-    return _mm_cvtsi128_si32(pair) + _mm_extract_epi32(pair, 2) - 32 * kFlip;
-  }
   static G3N_INLINE __m512i LoadBytes(const uint8_t* p) { return _mm512_load_si512(p); }
   static G3N_INLINE void StoreBytes(uint8_t* p, __m512i v) { _mm512_store_si512(p, v); }
   static G3N_INLINE __m512i Broadcast4(const uint8_t* p) {

@@ -5,7 +5,8 @@
 //   kHasMin      a value is scale * integer + min
 //   kLevels      the integers, where Integers gives their indices; else null
 //   kWide        integers of eight bits; others are -16 .. 16, by halves -32 .. 32
-//   Scales(block, scales, mins)   of all parts
+//   Scales<V>(block, scales, mins)   of all parts; V has, beside what many_rows_int8.h names,
+//                Half(p), and Scaled8(bytes, d, out): eight signed bytes times d
 //   Integers(block, part, q)      32 bytes
 #pragma once
 
@@ -61,16 +62,15 @@ static G3N_INLINE Words4 Sixteens(const uint8_t* bits) {
   return q << 4;
 }
 
-static G3N_INLINE float HalfAt(const uint8_t* p) { return HalfToFloat(LoadU16(p)); }
-
 template <DType kType>
 struct Int8Block;
 
 template <>
 struct Int8Block<DType::kQ8_0> : Int8BlockOf<BlockQ8_0, 1> {
   static constexpr bool kWide = true;
+  template <class V>
   static G3N_INLINE void Scales(const Stored& block, float* scales, float*) {
-    scales[0] = HalfAt(block.d);
+    scales[0] = V::Half(block.d);
   }
   static G3N_INLINE void Integers(const Stored& block, int, uint8_t* q) {
     std::memcpy(q, block.qs, 32);
@@ -79,8 +79,9 @@ struct Int8Block<DType::kQ8_0> : Int8BlockOf<BlockQ8_0, 1> {
 
 template <>
 struct Int8Block<DType::kQ4_0> : Int8BlockOf<BlockQ4_0, 1> {
+  template <class V>
   static G3N_INLINE void Scales(const Stored& block, float* scales, float*) {
-    scales[0] = HalfAt(block.d);
+    scales[0] = V::Half(block.d);
   }
   static G3N_INLINE void Integers(const Stored& block, int, uint8_t* q) {
     StoreIntegers(Nibbles(block.qs), 8, q);
@@ -90,9 +91,10 @@ struct Int8Block<DType::kQ4_0> : Int8BlockOf<BlockQ4_0, 1> {
 template <>
 struct Int8Block<DType::kQ4_1> : Int8BlockOf<BlockQ4_1, 1> {
   static constexpr bool kHasMin = true;
+  template <class V>
   static G3N_INLINE void Scales(const Stored& block, float* scales, float* mins) {
-    scales[0] = HalfAt(block.d);
-    mins[0] = HalfAt(block.m);
+    scales[0] = V::Half(block.d);
+    mins[0] = V::Half(block.m);
   }
   static G3N_INLINE void Integers(const Stored& block, int, uint8_t* q) {
     StoreIntegers(Nibbles(block.qs), 0, q);
@@ -101,8 +103,9 @@ struct Int8Block<DType::kQ4_1> : Int8BlockOf<BlockQ4_1, 1> {
 
 template <>
 struct Int8Block<DType::kQ5_0> : Int8BlockOf<BlockQ5_0, 1> {
+  template <class V>
   static G3N_INLINE void Scales(const Stored& block, float* scales, float*) {
-    scales[0] = HalfAt(block.d);
+    scales[0] = V::Half(block.d);
   }
   static G3N_INLINE void Integers(const Stored& block, int, uint8_t* q) {
     StoreIntegers(Nibbles(block.qs) | Sixteens(block.qh), 16, q);
@@ -112,25 +115,27 @@ struct Int8Block<DType::kQ5_0> : Int8BlockOf<BlockQ5_0, 1> {
 template <>
 struct Int8Block<DType::kQ5_1> : Int8BlockOf<BlockQ5_1, 1> {
   static constexpr bool kHasMin = true;
+  template <class V>
   static G3N_INLINE void Scales(const Stored& block, float* scales, float* mins) {
-    scales[0] = HalfAt(block.d);
-    mins[0] = HalfAt(block.m) + 16 * scales[0];
+    scales[0] = V::Half(block.d);
+    mins[0] = V::Half(block.m) + 16 * scales[0];
   }
   static G3N_INLINE void Integers(const Stored& block, int, uint8_t* q) {
     StoreIntegers(Nibbles(block.qs) | Sixteens(block.qh), 16, q);
   }
 };
 
-// Scales and mins of six bits; `centre` times a scale is added to its min.
-template <class B>
-G3N_INLINE void SuperScales(const B& block, float centre, float* scales, float* mins) {
-  const float d = HalfAt(block.d), dmin = HalfAt(block.dmin);
-  for (int s = 0; s < 8; ++s) {
-    int scale, min;
-    UnpackScaleMin(block.scales, s, &scale, &min);
-    scales[s] = d * static_cast<float>(scale);
-    mins[s] = centre * scales[s] - dmin * static_cast<float>(min);
-  }
+// Scales and mins of six bits, the 24 numbers eight at a time; see UnpackScaleMin.
+template <class V, class B>
+G3N_INLINE void SuperScales(const B& block, float* scales, float* mins) {
+  uint64_t first, last = 0;
+  std::memcpy(&first, block.scales, 8);
+  std::memcpy(&last, block.scales + 8, 4);
+  const uint64_t low = first & 0x3f3f3f3f3f3f3f3f;  // scales 0 .. 3, mins 0 .. 3
+  const uint64_t high =
+      (first >> 6 & 0x0303030303030303) << 4 | ((last | last << 28) & 0x0f0f0f0f0f0f0f0f);
+  V::Scaled8(low << 32 >> 32 | high << 32, V::Half(block.d), scales);
+  V::Scaled8(low >> 32 | high >> 32 << 32, -V::Half(block.dmin), mins);
 }
 template <class B>
 G3N_INLINE Words4 SuperNibbles(const B& block, int part) {
@@ -140,8 +145,9 @@ G3N_INLINE Words4 SuperNibbles(const B& block, int part) {
 template <>
 struct Int8Block<DType::kQ4_K> : Int8BlockOf<BlockQ4_K, 8> {
   static constexpr bool kHasMin = true;
+  template <class V>
   static G3N_INLINE void Scales(const Stored& block, float* scales, float* mins) {
-    SuperScales(block, 0, scales, mins);
+    SuperScales<V>(block, scales, mins);
   }
   static G3N_INLINE void Integers(const Stored& block, int part, uint8_t* q) {
     StoreIntegers(SuperNibbles(block, part), 0, q);
@@ -151,8 +157,10 @@ struct Int8Block<DType::kQ4_K> : Int8BlockOf<BlockQ4_K, 8> {
 template <>
 struct Int8Block<DType::kQ5_K> : Int8BlockOf<BlockQ5_K, 8> {
   static constexpr bool kHasMin = true;
+  template <class V>
   static G3N_INLINE void Scales(const Stored& block, float* scales, float* mins) {
-    SuperScales(block, 16, scales, mins);
+    SuperScales<V>(block, scales, mins);
+    for (int i = 0; i < 8; ++i) mins[i] += 16 * scales[i];
   }
   static G3N_INLINE void Integers(const Stored& block, int part, uint8_t* q) {
     const Words4 fifth = Field(LoadWords<Words4>(block.qh), part, 1) << 4;
@@ -163,14 +171,13 @@ struct Int8Block<DType::kQ5_K> : Int8BlockOf<BlockQ5_K, 8> {
 template <>
 struct Int8Block<DType::kQ6_K> : Int8BlockOf<BlockQ6_K, 8> {
   static constexpr int kHalves = 2;
+  template <class V>
   static G3N_INLINE void Scales(const Stored& block, float* scales, float*) {
-    const float d = HalfAt(block.d);
-    using Bytes = int8_t __attribute__((vector_size(16)));
-    using Floats = float __attribute__((vector_size(64)));
-    Bytes bytes;
-    std::memcpy(&bytes, block.scales, 16);
-    const Floats floats = d * __builtin_convertvector(bytes, Floats);
-    std::memcpy(scales, &floats, sizeof(floats));
+    uint64_t bytes[2];
+    std::memcpy(bytes, block.scales, 16);
+    const float d = V::Half(block.d);
+    V::Scaled8(bytes[0], d, scales);
+    V::Scaled8(bytes[1], d, scales + 8);
   }
   static G3N_INLINE void Integers(const Stored& block, int part, uint8_t* q) {
     const int half = part / 4, k = part % 4;
@@ -184,8 +191,9 @@ template <>
 struct Int8Block<DType::kIQ4_NL> : Int8BlockOf<BlockIQ4_NL, 1> {
   static constexpr bool kWide = true;
   static constexpr const int8_t* kLevels = kIQ4Values;
+  template <class V>
   static G3N_INLINE void Scales(const Stored& block, float* scales, float*) {
-    scales[0] = HalfAt(block.d);
+    scales[0] = V::Half(block.d);
   }
   static G3N_INLINE void Integers(const Stored& block, int, uint8_t* q) {
     StoreIntegers(Nibbles(block.qs), 0, q);
@@ -196,9 +204,12 @@ template <>
 struct Int8Block<DType::kIQ4_XS> : Int8BlockOf<BlockIQ4_XS, 8> {
   static constexpr bool kWide = true;
   static constexpr const int8_t* kLevels = kIQ4Values;
+  template <class V>
   static G3N_INLINE void Scales(const Stored& block, float* scales, float*) {
-    const float d = HalfAt(block.d);
-    for (int s = 0; s < 8; ++s) scales[s] = d * static_cast<float>(UnpackScale(block, s));
+    uint64_t bytes = 0;
+    for (int s = 0; s < 8; ++s)
+      bytes |= static_cast<uint64_t>(UnpackScale(block, s) & 255) << 8 * s;
+    V::Scaled8(bytes, V::Half(block.d), scales);
   }
   static G3N_INLINE void Integers(const Stored& block, int part, uint8_t* q) {
     StoreIntegers(Nibbles(block.qs + 16 * part), 0, q);

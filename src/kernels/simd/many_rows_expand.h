@@ -62,7 +62,8 @@ G3N_INLINE void ExpandInt8(const Matrix& w, int64_t row, int64_t end, int64_t sl
     const int64_t parts = Min(8, blocks - b);
     for (int64_t r = 0; r < kLanes; ++r) {
       for (int64_t i = 0; i < parts; i += B::kParts) {
-        B::Scales(src[r][i / B::kParts], scales + r * 8 * B::kHalves + i, mins + r * 8 + i);
+        B::template Scales<V>(src[r][i / B::kParts], scales + r * 8 * B::kHalves + i,
+                              mins + r * 8 + i);
       }
     }
     for (int h = 0; h < B::kHalves; ++h)
