@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 
 #include "kernels/half.h"
 
@@ -45,6 +46,11 @@ struct BlockQ5_K {  // as Q4_K, with q plus 16 if bit s of qh[j % 32] is set
   uint8_t qh[32];
   uint8_t qs[128];
 };
+template <class Block>
+inline constexpr bool kHasFifthBits = false;
+template <>
+inline constexpr bool kHasFifthBits<BlockQ5_K> = true;
+
 struct BlockQ6_K {  // d * scales[j / 16] * (q - 32); in each half of 128, quarter k = j % 128 / 32,
                     // i = j % 32:
   uint8_t ql[128];  //   low four bits: nibble k / 2 of ql[64 * half + 32 * (k % 2) + i]
@@ -80,6 +86,21 @@ static inline void UnpackScaleMin(const uint8_t packed[12], int s, int* scale, i
     *scale = (packed[s + 4] & 15) | (packed[s - 4] >> 6) << 4;
     *min = packed[s + 4] >> 4 | (packed[s] >> 6) << 4;
   }
+}
+
+// All of them, a byte each.
+struct SixBits {
+  uint64_t scales, mins;
+  uint64_t first, last;  // scales 0 .. 3, then mins 0 .. 3; 4 .. 7
+};
+static inline SixBits UnpackSixBits(const uint8_t packed[12]) {
+  uint64_t low, high = 0;  // eight numbers at a time
+  std::memcpy(&low, packed, 8);
+  std::memcpy(&high, packed + 8, 4);
+  const uint64_t first = low & 0x3f3f3f3f3f3f3f3f;
+  const uint64_t last =
+      (low >> 6 & 0x0303030303030303) << 4 | ((high | high << 28) & 0x0f0f0f0f0f0f0f0f);
+  return {first << 32 >> 32 | last << 32, first >> 32 | last >> 32 << 32, first, last};
 }
 
 // Scale of sub-block s (0..7) of an IQ4_XS super-block, -32 .. 31.

@@ -90,8 +90,12 @@ struct FewRowsLanes {
     const B low = And(Shift(ql, kShift - 4 * (k / 2)), 15 << kShift);
     return _mm256_or_si256(low, And(Shift(qh, 4 + kShift - 2 * k), 3 << (4 + kShift)));
   }
-  static G3N_INLINE B BytesQ4_K(const BlockQ4_K& b, int u) {
-    return And(Shift(Load32(b.qs + 32 * (u / 2)), -4 * (u % 2)), 15);
+  template <class Block>
+  static G3N_INLINE B SuperBytes(const Block& b, int u) {
+    const B low = And(Shift(Load32(b.qs + 32 * (u / 2)), -4 * (u % 2)), 15);
+    if constexpr (kHasFifthBits<Block>)
+      return _mm256_or_si256(low, And(Shift(Load32(b.qh), 4 - u), 16));
+    return low;
   }
 
   // Packing x.

@@ -97,18 +97,17 @@ struct FewRowsLanes {
     const B ql = _mm512_loadu_si512(b.ql + 64 * (u / 2));
     const B low =
         u % 2 == 0 ? Field<kShift, 15 << kShift>(ql) : Field<kShift - 4, 15 << kShift>(ql);
-    // Bits 2k, 2k + 1 to 4, 5; rotated, since they may go either way within their byte.
+    // Bits 2k, 2k + 1 to 4, 5.
     const int turn = 4 + kShift - 4 * (u % 2);
-    const I turns =
-        _mm512_inserti64x4(_mm512_set1_epi32(turn), _mm256_set1_epi32((turn - 2) & 31), 1);
-    const B qh = _mm512_rolv_epi32(_mm512_broadcast_i64x4(Load32(b.qh + 32 * (u / 2))), turns);
-    const B mask = _mm512_set1_epi8(static_cast<char>(3 << (4 + kShift)));
-    return _mm512_ternarylogic_epi32(low, qh, mask, 0xf8);  // low | (qh & mask)
+    return OrRotated(low, b.qh + 32 * (u / 2), turn, turn - 2, 3 << (4 + kShift));
   }
-  static G3N_INLINE B BytesQ4_K(const BlockQ4_K& b, int u) {
+  template <class Block>
+  static G3N_INLINE B SuperBytes(const Block& b, int u) {
     const I shifts = _mm512_inserti64x4(_mm512_setzero_si512(), _mm256_set1_epi16(4), 1);
     const B both = _mm512_broadcast_i64x4(Load32(b.qs + 32 * u));
-    return _mm512_and_si512(_mm512_srlv_epi16(both, shifts), _mm512_set1_epi8(15));
+    const B low = _mm512_and_si512(_mm512_srlv_epi16(both, shifts), _mm512_set1_epi8(15));
+    if constexpr (kHasFifthBits<Block>) return OrRotated(low, b.qh, 4 - 2 * u, 3 - 2 * u, 16);
+    return low;
   }
 
   // Packing x.
@@ -142,6 +141,13 @@ struct FewRowsLanes {
   static G3N_INLINE I SumPairs(__m512i v) { return _mm512_madd_epi16(v, _mm512_set1_epi16(1)); }
 
  private:
+  // v | 32 bytes, twice, rotated to the left and masked: bits may go either way within their byte.
+  static G3N_INLINE B OrRotated(B v, const uint8_t* p, int first, int second, int mask) {
+    const I turns =
+        _mm512_inserti64x4(_mm512_set1_epi32(first & 31), _mm256_set1_epi32(second & 31), 1);
+    const B bits = _mm512_rolv_epi32(_mm512_broadcast_i64x4(Load32(p)), turns);
+    return _mm512_ternarylogic_epi32(v, bits, _mm512_set1_epi8(static_cast<char>(mask)), 0xf8);
+  }
   static G3N_INLINE I SumBytes(B v) {
     return SumPairs(_mm512_maddubs_epi16(_mm512_set1_epi8(1), v));
   }

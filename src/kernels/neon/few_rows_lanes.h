@@ -99,8 +99,14 @@ struct FewRowsLanes {
     const B high = And(Shift(qh, 4 + kShift - 2 * k), 3 << (4 + kShift));
     return {vorrq_u8(low.low, high.low), vorrq_u8(low.high, high.high)};
   }
-  static G3N_INLINE B BytesQ4_K(const BlockQ4_K& b, int u) {
-    return And(Shift(Load32(b.qs + 32 * (u / 2)), -4 * (u % 2)), 15);
+  template <class Block>
+  static G3N_INLINE B SuperBytes(const Block& b, int u) {
+    const B low = And(Shift(Load32(b.qs + 32 * (u / 2)), -4 * (u % 2)), 15);
+    if constexpr (kHasFifthBits<Block>) {
+      const B high = And(Shift(Load32(b.qh), 4 - u), 16);
+      return {vorrq_u8(low.low, high.low), vorrq_u8(low.high, high.high)};
+    }
+    return low;
   }
 
   // Packing x.

@@ -46,6 +46,7 @@ constexpr FewRowsKernels MakeKernels() {
   kernels.of[static_cast<int>(DType::kQ4_0)] = kKernel<DType::kQ4_0>;
   kernels.of[static_cast<int>(DType::kQ8_0)] = kKernel<DType::kQ8_0>;
   kernels.of[static_cast<int>(DType::kQ4_K)] = kKernel<DType::kQ4_K>;
+  kernels.of[static_cast<int>(DType::kQ5_K)] = kKernel<DType::kQ5_K>;
   kernels.of[static_cast<int>(DType::kQ6_K)] = kKernel<DType::kQ6_K>;
   return kernels;
 }

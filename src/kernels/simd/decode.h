@@ -153,14 +153,8 @@ struct ScaleMins {
   alignas(64) float values[16];  // scales 0 .. 3, mins 0 .. 3, scales 4 .. 7, mins 4 .. 7
 
   explicit G3N_INLINE ScaleMins(const void* p) : block(*static_cast<const B*>(p)) {
-    // The 24 six-bit numbers, eight at a time; see UnpackScaleMin.
-    uint64_t first, last = 0;
-    std::memcpy(&first, block.scales, 8);
-    std::memcpy(&last, block.scales + 8, 4);
-    const uint64_t low = first & 0x3f3f3f3f3f3f3f3f;
-    const uint64_t high =
-        (first >> 6 & 0x0303030303030303) << 4 | ((last | last << 28) & 0x0f0f0f0f0f0f0f0f);
-    S::ScaleMins(low, high, block.d, values);
+    const SixBits six = UnpackSixBits(block.scales);
+    S::ScaleMins(six.first, six.last, block.d, values);
   }
   G3N_INLINE typename S::F Scale(int s) const { return S::Set1(values[s + (s & 4)]); }
   G3N_INLINE typename S::F Min(int s) const { return S::Set1(values[s + (s & 4) + 4]); }

@@ -82,34 +82,32 @@ struct FewBlock<V, DType::kQ6_K> {
   }
 };
 
-template <class V>
-struct FewBlock<V, DType::kQ4_K> {
-  static constexpr int kColumns = 256, kBytes = sizeof(BlockQ4_K);
+// Super-blocks with scales and mins of six bits.
+template <class V, class B>
+struct FewSuperBlock {
+  static constexpr int kColumns = 256, kBytes = sizeof(B);
   static constexpr int kUnits = 256 / V::kBytes, kVectors = 1, kCentre = -1;
   static constexpr bool kSigned = false, kHasMin = true;
   static constexpr float kScale = 1;
   struct Opened {
-    const BlockQ4_K* block;
+    const B* block;
     typename V::Scales scales;  // eight scales, then eight mins
   };
   static G3N_INLINE Opened Open(const std::byte* p) {
-    const auto* block = reinterpret_cast<const BlockQ4_K*>(p);
-    // The 24 six-bit numbers, eight at a time; see UnpackScaleMin.
-    uint64_t first, last = 0;
-    std::memcpy(&first, block->scales, 8);
-    std::memcpy(&last, block->scales + 8, 4);
-    const uint64_t low = first & 0x3f3f3f3f3f3f3f3f;  // scales 0 .. 3, mins 0 .. 3
-    const uint64_t high =
-        (first >> 6 & 0x0303030303030303) << 4 | ((last | last << 28) & 0x0f0f0f0f0f0f0f0f);
-    return {block,
-            V::ScalesAndMins(low << 32 >> 32 | high << 32, low >> 32 | high >> 32 << 32, block->d)};
+    const auto* block = reinterpret_cast<const B*>(p);
+    const SixBits six = UnpackSixBits(block->scales);
+    return {block, V::ScalesAndMins(six.scales, six.mins, block->d)};
   }
   static G3N_INLINE WeightUnit<V, 1> Unit(const Opened& open, int u) {
-    return {{V::BytesQ4_K(*open.block, u)},
+    return {{V::SuperBytes(*open.block, u)},
             V::template Pick<8>(open.scales, 0, u),
             V::template Pick<8>(open.scales, 8, u)};
   }
 };
+template <class V>
+struct FewBlock<V, DType::kQ4_K> : FewSuperBlock<V, BlockQ4_K> {};
+template <class V>
+struct FewBlock<V, DType::kQ5_K> : FewSuperBlock<V, BlockQ5_K> {};
 
 // x of one unit.
 template <class V, class D>
@@ -309,6 +307,7 @@ constexpr FewRowsKernels MakeFewRowsKernels() {
   kernels.of[static_cast<int>(DType::kQ4_0)] = MakeFewRowsKernel<V, DType::kQ4_0>();
   kernels.of[static_cast<int>(DType::kQ8_0)] = MakeFewRowsKernel<V, DType::kQ8_0>();
   kernels.of[static_cast<int>(DType::kQ4_K)] = MakeFewRowsKernel<V, DType::kQ4_K>();
+  kernels.of[static_cast<int>(DType::kQ5_K)] = MakeFewRowsKernel<V, DType::kQ5_K>();
   kernels.of[static_cast<int>(DType::kQ6_K)] = MakeFewRowsKernel<V, DType::kQ6_K>();
   return kernels;
 }

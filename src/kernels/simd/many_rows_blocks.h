@@ -125,17 +125,11 @@ struct Int8Block<DType::kQ5_1> : Int8BlockOf<BlockQ5_1, 1> {
   }
 };
 
-// Scales and mins of six bits, the 24 numbers eight at a time; see UnpackScaleMin.
 template <class V, class B>
 G3N_INLINE void SuperScales(const B& block, float* scales, float* mins) {
-  uint64_t first, last = 0;
-  std::memcpy(&first, block.scales, 8);
-  std::memcpy(&last, block.scales + 8, 4);
-  const uint64_t low = first & 0x3f3f3f3f3f3f3f3f;  // scales 0 .. 3, mins 0 .. 3
-  const uint64_t high =
-      (first >> 6 & 0x0303030303030303) << 4 | ((last | last << 28) & 0x0f0f0f0f0f0f0f0f);
-  V::Scaled8(low << 32 >> 32 | high << 32, V::Half(block.d), scales);
-  V::Scaled8(low >> 32 | high >> 32 << 32, -V::Half(block.dmin), mins);
+  const SixBits six = UnpackSixBits(block.scales);
+  V::Scaled8(six.scales, V::Half(block.d), scales);
+  V::Scaled8(six.mins, -V::Half(block.dmin), mins);
 }
 template <class B>
 G3N_INLINE Words4 SuperNibbles(const B& block, int part) {

@@ -94,7 +94,7 @@ class FewRows : public testing::TestWithParam<Param> {
             largest = std::max(largest, std::fabs(row[i]));
           lost += std::fabs(weight) * largest / 16256 * 0.501;
         }
-        // Q4_K's sums and mins cancel.
+        // Of Q4_K and Q5_K sums and mins cancel.
         ASSERT_NEAR(got, expected, (block() == 256 ? 2e-6 : 5e-7) * products + 1e-30)
             << "token " << t << " of " << tokens << ", row " << r << ", " << cols << " columns";
         ASSERT_NEAR(got, exact, lost + 2e-6 * products + 1e-30);
