@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstddef>
 #include <utility>
 
 #include "base/thread_pool.h"
 #include "kernel_test_util.h"
+#include "kernels/blocks.h"
 #include "kernels/many_rows.h"
 #include "kernels/many_rows_linear.h"
 #include "kernels/ops.h"
@@ -142,6 +144,84 @@ TEST_P(ManyRows, HugeAndSmallValues) {
   const Weights w(dtype(), 33, 512, random_);
   Check(w, 17, 1e30f);
   Check(w, 17, 1e-20f);
+}
+
+// Where the integers of a block, before any scale, lie in it.
+std::pair<int64_t, int64_t> IntegerBytes(DType dtype) {
+  switch (dtype) {
+    case DType::kQ8_0:
+      return {offsetof(BlockQ8_0, qs), sizeof(BlockQ8_0::qs)};
+    case DType::kQ4_0:
+      return {offsetof(BlockQ4_0, qs), sizeof(BlockQ4_0::qs)};
+    case DType::kQ4_1:
+      return {offsetof(BlockQ4_1, qs), sizeof(BlockQ4_1::qs)};
+    case DType::kQ5_0:
+      return {offsetof(BlockQ5_0, qh), sizeof(BlockQ5_0::qh) + sizeof(BlockQ5_0::qs)};
+    case DType::kQ5_1:
+      return {offsetof(BlockQ5_1, qh), sizeof(BlockQ5_1::qh) + sizeof(BlockQ5_1::qs)};
+    case DType::kQ4_K:
+      return {offsetof(BlockQ4_K, qs), sizeof(BlockQ4_K::qs)};
+    case DType::kQ5_K:
+      return {offsetof(BlockQ5_K, qh), sizeof(BlockQ5_K::qh) + sizeof(BlockQ5_K::qs)};
+    case DType::kQ6_K:
+      return {offsetof(BlockQ6_K, ql), sizeof(BlockQ6_K::ql) + sizeof(BlockQ6_K::qh)};
+    case DType::kIQ4_NL:
+      return {offsetof(BlockIQ4_NL, qs), sizeof(BlockIQ4_NL::qs)};
+    case DType::kIQ4_XS:
+      return {offsetof(BlockIQ4_XS, qs), sizeof(BlockIQ4_XS::qs)};
+    default:
+      return {0, 0};
+  }
+}
+
+// The largest sums that integers can have, where every product has the same sign.
+TEST_P(ManyRows, ExtremeIntegersDoNotOverflow) {
+  const auto [first, count] = IntegerBytes(dtype());
+  const int64_t rows = 18, cols = 512, blocks = rows * cols / block();
+  for (int fill : {0x00, 0xff, 0x80, 0x7f, 0x08, 0xf0}) {
+    Weights w(dtype(), rows, cols, random_);
+    const int64_t bytes = static_cast<int64_t>(w.bytes.size()) / blocks;
+    for (int64_t b = 0; b < blocks; ++b) {
+      for (int64_t i = 0; i < count; ++i) w.bytes[b * bytes + first + i] = std::byte(fill);
+    }
+    w.matrix.data = w.bytes.data();
+    std::vector<float> x(static_cast<size_t>(rows * cols));
+    std::vector<double> sums(static_cast<size_t>(rows));
+    for (int64_t r = 0; r < rows; ++r) {
+      const auto row = w.Row(r);
+      for (int64_t c = 0; c < cols; ++c) {
+        x[r * cols + c] = row[c] < 0 ? -1.0f : 1.0f;
+        sums[r] += std::fabs(row[c]);
+      }
+    }
+    const auto y = Multiply(w.matrix, ConstView(x.data(), rows, cols));
+    for (int64_t r = 0; r < rows; ++r)
+      ASSERT_NEAR(y[r * (rows + 3) + r], sums[r], sums[r] / 256) << "filled with " << fill;
+  }
+}
+
+// Blocks of x below 2^-100 count as zero where x is rounded to int8; elsewhere they are exact.
+TEST_P(ManyRows, TinyBlocksAreNothing) {
+  const int64_t rows = 9, cols = 512, tokens = 20;
+  const Weights w(dtype(), rows, cols, random_);
+  auto x = random_.Normals(tokens * cols);
+  for (int64_t c = 0; c < cols; ++c) {
+    x[3 * cols + c] *= 0x1p-140f;  // denormal
+    x[4 * cols + c] *= c / 32 % 2 == 0 ? 0x1p-120f : 1.0f;
+  }
+  auto without = x;
+  for (int64_t c = 0; c < cols; ++c) {
+    without[3 * cols + c] = 0;
+    if (c / 32 % 2 == 0) without[4 * cols + c] = 0;
+  }
+  const auto y = Multiply(w.matrix, ConstView(x.data(), tokens, cols));
+  const auto expected = Multiply(w.matrix, ConstView(without.data(), tokens, cols));
+  for (int64_t t = 0; t < tokens; ++t) {
+    for (int64_t r = 0; r < rows; ++r) {
+      const float want = expected[t * (rows + 3) + r];
+      ASSERT_NEAR(y[t * (rows + 3) + r], want, 1e-30 + 1e-6 * std::fabs(want));
+    }
+  }
 }
 
 TEST_P(ManyRows, ARowsResultDoesNotDependOnItsCompany) {
