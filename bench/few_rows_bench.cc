@@ -122,8 +122,8 @@ int main(int argc, char** argv) {
     if (argc > 2 ? std::string(argv[2]) != table->name : table != AvailableKernels().back())
       continue;
     std::printf("%s\n", table->name);
-    for (DType dtype : {DType::kQ4_0, DType::kQ8_0, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K, DType::kBF16,
-                        DType::kF16, DType::kF32}) {
+    for (DType dtype : {DType::kQ4_0, DType::kQ8_0, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K,
+                        DType::kIQ4_NL, DType::kIQ4_XS, DType::kBF16, DType::kF16, DType::kF32}) {
       Measure(memory.as<std::byte>(), *table, dtype, threads, peak);
     }
   }

@@ -109,5 +109,19 @@ static inline int UnpackScale(const BlockIQ4_XS& block, int s) {
   const int high = LoadU16(block.scales_h) >> 2 * s & 3;
   return (low | high << 4) - 32;
 }
+// All eight, a signed byte each.
+static inline uint64_t UnpackScales(const BlockIQ4_XS& block) {
+  uint32_t nibbles;
+  std::memcpy(&nibbles, block.scales_l, 4);
+  uint64_t low = nibbles, high = LoadU16(block.scales_h);
+  low = (low | low << 16) & 0x0000ffff0000ffff;
+  low = (low | low << 8) & 0x00ff00ff00ff00ff;
+  low = (low | low << 4) & 0x0f0f0f0f0f0f0f0f;
+  high = (high | high << 24) & 0x000000ff000000ff;
+  high = (high | high << 12) & 0x000f000f000f000f;
+  high = (high | high << 6) & 0x0303030303030303;
+  constexpr uint64_t kTop = 0x8080808080808080;  // keeps the bytes' subtractions apart
+  return ((low | high << 4 | kTop) - 0x2020202020202020) ^ kTop;
+}
 
 }  // namespace gemma3n

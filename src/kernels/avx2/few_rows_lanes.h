@@ -98,6 +98,19 @@ struct FewRowsLanes {
     return low;
   }
 
+  static G3N_INLINE B NibblesIQ4_XS(const BlockIQ4_XS& b, int u) {
+    const __m128i qs = Load16(b.qs + 16 * u);
+    return And(_mm256_set_m128i(_mm_srli_epi16(qs, 4), qs), 15);
+  }
+  static G3N_INLINE Scales ScalesIQ4_XS(const BlockIQ4_XS& b) {
+    const __m128i scales = _mm_cvtsi64_si128(static_cast<int64_t>(UnpackScales(b)));
+    return {{Mul(_mm256_set1_ps(HalfAt(b.d)), _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(scales))),
+             Zero()}};
+  }
+  static G3N_INLINE B LookUp(B indices, const uint8_t* levels) {
+    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(Load16(levels)), indices);
+  }
+
   // Packing x.
   static G3N_INLINE uint32_t MaxMagnitude32(const float* x) {
     const I magnitude = _mm256_set1_epi32(INT32_MAX);

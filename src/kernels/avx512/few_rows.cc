@@ -28,6 +28,13 @@ struct Lanes : FewRowsLanes {
   template <int kVectors, bool kSigned>
   static G3N_INLINE I Dot(const B (&w)[kVectors], const B (&x)[kVectors]) {
     B pairs = Pairs<kSigned>(w[0], x[0]);
+    if constexpr (kSigned && kVectors > 1) {  // two pairs of full bytes exceed 16 bits
+      I sum = SumPairs(pairs);
+      for (int i = 1; i < kVectors; ++i) {
+        sum = _mm512_add_epi32(sum, SumPairs(Pairs<kSigned>(w[i], x[i])));
+      }
+      return sum;
+    }
     for (int i = 1; i < kVectors; ++i) {
       pairs = _mm512_add_epi16(pairs, Pairs<kSigned>(w[i], x[i]));
     }

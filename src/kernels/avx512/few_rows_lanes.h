@@ -110,6 +110,22 @@ struct FewRowsLanes {
     return low;
   }
 
+  static G3N_INLINE B NibblesIQ4_XS(const BlockIQ4_XS& b, int u) {
+    const B qs = _mm512_castsi256_si512(Load32(b.qs + 32 * u));
+    const I shifts = _mm512_set_epi64(0x4000400040004, 0x4000400040004, 0, 0, 0x4000400040004,
+                                      0x4000400040004, 0, 0);
+    const B both = _mm512_srlv_epi16(_mm512_shuffle_i64x2(qs, qs, 0x50), shifts);
+    return _mm512_and_si512(both, _mm512_set1_epi8(15));
+  }
+  static G3N_INLINE F ScalesIQ4_XS(const BlockIQ4_XS& b) {
+    const __m128i scales = _mm_cvtsi64_si128(static_cast<int64_t>(UnpackScales(b)));
+    return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(scales)),
+                         _mm512_set1_ps(HalfAt(b.d)));
+  }
+  static G3N_INLINE B LookUp(B indices, const uint8_t* levels) {
+    return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(Load16(levels)), indices);
+  }
+
   // Packing x.
   static G3N_INLINE uint32_t MaxMagnitude32(const float* x) {
     const I magnitude = _mm512_set1_epi32(INT32_MAX);

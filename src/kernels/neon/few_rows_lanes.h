@@ -109,6 +109,20 @@ struct FewRowsLanes {
     return low;
   }
 
+  static G3N_INLINE B NibblesIQ4_XS(const BlockIQ4_XS& b, int u) {
+    const uint8x16_t qs = Load16(b.qs + 16 * u);
+    return {vandq_u8(qs, vdupq_n_u8(15)), vshrq_n_u8(qs, 4)};
+  }
+  static G3N_INLINE Scales ScalesIQ4_XS(const BlockIQ4_XS& b) {
+    Scales scales = {};
+    StoreScaled(scales.values, vmovl_s8(vcreate_s8(UnpackScales(b))), HalfAt(b.d));
+    return scales;
+  }
+  static G3N_INLINE B LookUp(B indices, const uint8_t* levels) {
+    const uint8x16_t table = Load16(levels);
+    return {vqtbl1q_u8(table, indices.low), vqtbl1q_u8(table, indices.high)};
+  }
+
   // Packing x.
   static G3N_INLINE uint32_t MaxMagnitude32(const float* x) {
     uint32x4_t most = vdupq_n_u32(0);

@@ -48,6 +48,8 @@ constexpr FewRowsKernels MakeKernels() {
   kernels.of[static_cast<int>(DType::kQ4_K)] = kKernel<DType::kQ4_K>;
   kernels.of[static_cast<int>(DType::kQ5_K)] = kKernel<DType::kQ5_K>;
   kernels.of[static_cast<int>(DType::kQ6_K)] = kKernel<DType::kQ6_K>;
+  kernels.of[static_cast<int>(DType::kIQ4_NL)] = kKernel<DType::kIQ4_NL>;
+  kernels.of[static_cast<int>(DType::kIQ4_XS)] = kKernel<DType::kIQ4_XS>;
   return kernels;
 }
 

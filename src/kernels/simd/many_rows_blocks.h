@@ -200,10 +200,7 @@ struct Int8Block<DType::kIQ4_XS> : Int8BlockOf<BlockIQ4_XS, 8> {
   static constexpr const int8_t* kLevels = kIQ4Values;
   template <class V>
   static G3N_INLINE void Scales(const Stored& block, float* scales, float*) {
-    uint64_t bytes = 0;
-    for (int s = 0; s < 8; ++s)
-      bytes |= static_cast<uint64_t>(UnpackScale(block, s) & 255) << 8 * s;
-    V::Scaled8(bytes, V::Half(block.d), scales);
+    V::Scaled8(UnpackScales(block), V::Half(block.d), scales);
   }
   static G3N_INLINE void Integers(const Stored& block, int part, uint8_t* q) {
     StoreIntegers(Nibbles(block.qs + 16 * part), 0, q);
