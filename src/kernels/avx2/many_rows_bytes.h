@@ -11,6 +11,7 @@ namespace gemma3n::avx2 {
 
 struct ManyRowsBytes {
   static constexpr uint8_t kFlip = 128;  // the first factor of an instruction is unsigned
+  static constexpr int kSides = 1, kStep = 4;
 
   static G3N_INLINE float Half(const uint8_t* p) { return _cvtsh_ss(LoadU16(p)); }
   static G3N_INLINE void Scaled8(uint64_t bytes, float d, float* out) {

@@ -15,8 +15,8 @@ struct ManyRowsLanes : PackedLanes, ManyRowsBytes {
   static G3N_INLINE void StoreBytes(void* p, __m256i v) {
     _mm256_store_si256(static_cast<__m256i*>(p), v);
   }
-  static G3N_INLINE __m256i Broadcast4(const uint8_t* p) {
-    return _mm256_broadcastd_epi32(_mm_loadu_si32(p));
+  static G3N_INLINE __m256i Broadcast(const uint8_t* block, int column) {
+    return _mm256_broadcastd_epi32(_mm_loadu_si32(block + column));
   }
   static G3N_INLINE void Transpose(const void* rows, int64_t stride, void* out) {
     const auto* in = static_cast<const __m128i*>(rows);

@@ -29,8 +29,8 @@ struct ManyRows : avx512::PackedLanes, avx2::ManyRowsBytes {
   static G3N_INLINE F Fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
   static G3N_INLINE __m512i LoadBytes(const uint8_t* p) { return _mm512_load_si512(p); }
   static G3N_INLINE void StoreBytes(uint8_t* p, __m512i v) { _mm512_store_si512(p, v); }
-  static G3N_INLINE __m512i Broadcast4(const uint8_t* p) {
-    return _mm512_broadcastd_epi32(_mm_loadu_si32(p));
+  static G3N_INLINE __m512i Broadcast(const uint8_t* block, int column) {
+    return _mm512_broadcastd_epi32(_mm_loadu_si32(block + column));
   }
   static G3N_INLINE void Transpose(const void* rows, int64_t stride, void* out) {
     const auto* in = static_cast<const __m128i*>(rows);

@@ -10,10 +10,11 @@ namespace gemma3n::simd {
 
 inline constexpr int64_t kInt8Block = 32, kInt8SlabBlocks = kManyRowsSlab / kInt8Block;
 
-// A slab of V::kLanes rows of W: four columns of each row, then the next four.
+// A slab of a vector's rows of W: 4 kSides columns of each row, then the next ones.
 template <class V>
 struct Int8Weights {
-  static constexpr int64_t kPlane = kManyRowsSlab * V::kLanes, kStart = 4 * V::kLanes;
+  static constexpr int64_t kRows = V::kLanes / V::kSides;
+  static constexpr int64_t kPlane = kManyRowsSlab * kRows, kStart = 4 * V::kLanes;
   alignas(64) uint8_t q[2 * kPlane];
   alignas(64) std::byte starts[2 * kInt8SlabBlocks * kStart];
   alignas(64) float scales[2 * kInt8SlabBlocks * V::kLanes];
@@ -28,16 +29,16 @@ inline constexpr int64_t kInt8Stored = kInt8SlabBlocks / B::kParts * sizeof(type
 template <class V, class D, class B>
 G3N_INLINE void SettleInt8(Int8Weights<V>& w, int64_t blocks) {
   using W = Int8Weights<V>;
-  constexpr int64_t kGroups = 8 / B::kHalves;
+  constexpr int64_t kGroups = 8 / V::kSides / B::kHalves;
   uint8_t* q = w.q;
   for (int64_t b = 0; b < blocks * B::kHalves; ++b) {
-    auto acc = D::Zero();
+    [[maybe_unused]] auto acc = D::Zero();
     for (int64_t g = 0; g < kGroups; ++g, q += W::kStart) {
       if constexpr (B::kLevels != nullptr) V::StoreBytes(q, V::LookUp(V::LoadBytes(q), B::kLevels));
       D::Split(q, W::kPlane);
       if constexpr (V::kFlip != 0) {
         constexpr uint8_t kZeros[4] = {V::kFlip, V::kFlip, V::kFlip, V::kFlip};
-        acc = D::Dot(acc, D::Load(q, W::kPlane), V::Broadcast4(kZeros));
+        acc = D::Dot(acc, D::Load(q, W::kPlane), V::Broadcast(kZeros, 0));
       }
     }
     if constexpr (V::kFlip != 0)
@@ -45,22 +46,22 @@ G3N_INLINE void SettleInt8(Int8Weights<V>& w, int64_t blocks) {
   }
 }
 
-// Rows [row, row + kLanes) of W; instead of those from `end` on, its last row again.
+// Rows [row, row + kRows) of W; instead of those from `end` on, its last row again.
 template <class V, class D, class B>
 G3N_INLINE void ExpandInt8(const Matrix& w, int64_t row, int64_t end, int64_t slab, int64_t blocks,
                            Int8Weights<V>& out) {
-  constexpr int64_t kLanes = V::kLanes;
-  const typename B::Stored* src[kLanes];
-  for (int64_t r = 0; r < kLanes; ++r) {
+  constexpr int64_t kLanes = V::kLanes, kRows = Int8Weights<V>::kRows;
+  const typename B::Stored* src[kRows];
+  for (int64_t r = 0; r < kRows; ++r) {
     src[r] = reinterpret_cast<const typename B::Stored*>(w.row(Min(row + r, end - 1)) +
                                                          slab * kInt8Stored<B>);
   }
-  constexpr int64_t kEight = 8 * kLanes;  // parts' scales or, in words, a part's integers
+  constexpr int64_t kEight = 8 * kRows;  // parts' scales or, in words, a part's integers
   alignas(64) float scales[B::kHalves * kEight] = {}, mins[kEight] = {};
   alignas(64) uint8_t rows[4 * kEight];
   for (int64_t b = 0; b < blocks; b += 8) {
     const int64_t parts = Min(8, blocks - b);
-    for (int64_t r = 0; r < kLanes; ++r) {
+    for (int64_t r = 0; r < kRows; ++r) {
       for (int64_t i = 0; i < parts; i += B::kParts) {
         B::template Scales<V>(src[r][i / B::kParts], scales + r * 8 * B::kHalves + i,
                               mins + r * 8 + i);
@@ -70,11 +71,11 @@ G3N_INLINE void ExpandInt8(const Matrix& w, int64_t row, int64_t end, int64_t sl
       V::Transpose(scales + 8 * h, 8 * B::kHalves, out.scales + (b * B::kHalves + 8 * h) * kLanes);
     if constexpr (B::kHasMin) V::Transpose(mins, 8, out.mins + b * kLanes);
     for (int64_t i = 0; i < parts; ++i) {
-      for (int64_t r = 0; r < kLanes; ++r)
+      for (int64_t r = 0; r < kRows; ++r)
         B::Integers(src[r][i / B::kParts], i % B::kParts, rows + r * kInt8Block);
-      V::Transpose(rows, 8, out.q + (b + i) * kInt8Block * kLanes);
+      V::Transpose(rows, 8, out.q + (b + i) * kInt8Block * kRows);
     }
-    for (int64_t r = 0; r < kLanes; ++r) src[r] += 8 / B::kParts;
+    for (int64_t r = 0; r < kRows; ++r) src[r] += 8 / B::kParts;
   }
   SettleInt8<V, D, B>(out, blocks);
 }

@@ -4,15 +4,21 @@
 //
 // V: lanes = rows of W, for rounding and scaling (L of simd/packed.h) and for products:
 //   kFlip               what bytes of x are exchanged with: 128 where they are multiplied unsigned
+//   kSides              rows of x side by side: 1, or 2 where an instruction multiplies two by two,
+//                       and lanes are half as many rows of W for one row of x, then for the other;
+//                       4 kSides columns of a row lie together, then those of the other
+//   kStep               columns of a product
 //   SumBlock            of 32 bytes of x, as they are stored
-//   LoadBytes, StoreBytes, Broadcast4, LookUp   bytes: four columns of each lane
-//   Transpose           eight words of each lane, `stride` words apart, as eight vectors
+//   LoadBytes, StoreBytes, LookUp   a vector of bytes
+//   Broadcast           kStep columns of x from a column of a block on, for each row of W
+//   Transpose           eight words of each row, `stride` words apart, as eight vectors
+//   Sides, Side         if kSides is 2: a factor for each lane, from each row's; one side's sums
 //   Narrow, Wide        the products with small integers and with any bytes of W, each with
-//     kRows, kVectors   of a tile in registers: rows of x (by whole blocks, by halves), vectors of
-//                       W's rows
+//     kRows, kVectors   of a tile in registers: rows or pairs of x (by whole blocks, by halves),
+//                       vectors of W's rows
 //     kPlanes           that a byte of W becomes: Split(q, plane) writes them, W Load(q, plane)
 //     Acc, Zero, Minus, LoadStart, StoreStart   a block's sums; as many bytes as planes of W
-//     Dot, Finish       acc + w x for four columns; acc as floats
+//     Dot, Finish       acc + w x for a step; acc as floats
 // What a flipped x adds to the sums is taken back by what they start with: it depends on W alone.
 #pragma once
 
@@ -24,11 +30,12 @@ namespace gemma3n::simd {
 
 inline constexpr int64_t kInt8MostRows = 512, kInt8GroupRows = 256, kInt8UnitRows = 16;
 
-// A slab of a row of x.
+// A slab of kSides rows of x.
+template <class V>
 struct Int8Slab {
-  uint8_t q[kManyRowsSlab];
-  float scales[kInt8SlabBlocks];
-  float sums[kInt8SlabBlocks];  // of a block as it was rounded
+  uint8_t q[kManyRowsSlab * V::kSides];
+  float scales[kInt8SlabBlocks * V::kSides];
+  float sums[kInt8SlabBlocks * V::kSides];  // of a block as it was rounded
 };
 
 template <class V>
@@ -39,24 +46,34 @@ static G3N_INLINE int64_t Int8Slabs(int64_t cols) {
   return (cols + kManyRowsSlab - 1) / kManyRowsSlab;
 }
 
+// Rows of x, or pairs of them.
+template <class V>
+G3N_INLINE int64_t Int8Units(int64_t rows) {
+  return (rows + V::kSides - 1) / V::kSides;
+}
+
 template <class V>  // a template, so that every file has its own
 int64_t Int8PackedBytes(int64_t rows, int64_t cols) {
-  return Int8Slabs(cols) * rows * static_cast<int64_t>(sizeof(Int8Slab));
+  return Int8Slabs(cols) * Int8Units<V>(rows) * static_cast<int64_t>(sizeof(Int8Slab<V>));
 }
 
 template <class V>
 int64_t Int8ScratchBytes(int64_t rows) {
   return static_cast<int64_t>(kInt8Vectors<V> * sizeof(Int8Weights<V>)) +
-         rows * kInt8GroupRows * static_cast<int64_t>(sizeof(float));
+         Int8Units<V>(rows) * V::kSides * kInt8GroupRows * static_cast<int64_t>(sizeof(float));
 }
 
 template <class V>
 void PackInt8Slab(const ConstView& x, int64_t row, int64_t slab, std::byte* packed) {
   const int64_t first = slab * kManyRowsSlab, cols = Min(kManyRowsSlab, x.cols - first);
-  auto* out = reinterpret_cast<Int8Slab*>(packed) + slab * x.rows;
-  for (int64_t t = row; t < Min(row + kInt8UnitRows, x.rows); ++t) {
+  constexpr int64_t kSides = V::kSides, kTogether = 4 * kSides;
+  const int64_t units = Int8Units<V>(x.rows);
+  auto* slabs = reinterpret_cast<Int8Slab<V>*>(packed) + slab * units;
+  for (int64_t t = row; t < Min(row + kInt8UnitRows, units * kSides); ++t) {
+    Int8Slab<V>& out = slabs[t / kSides];
+    const float* values = x.row(Min(t, x.rows - 1)) + first;  // a missing side repeats the last row
     for (int64_t b = 0; b * kInt8Block < cols; ++b) {
-      const float* src = x.row(t) + first + b * kInt8Block;
+      const float* src = values + b * kInt8Block;
       auto bits = V::ZeroBits();
       for (int64_t i = 0; i < kInt8Block; i += V::kLanes)
         bits = V::MaxMagnitude(bits, V::Load(src + i));
@@ -66,23 +83,45 @@ void PackInt8Slab(const ConstView& x, int64_t row, int64_t slab, std::byte* pack
                           : largest < 0x0d800000 ? 0.0f  // 2^-100
                                                  : BitsToFloat(largest) / 127.0f;
       const auto inverse = V::Set1(scale > 0 ? 1.0f / scale : 0.0f);
-      uint8_t* q = out[t].q + b * kInt8Block;
+      uint8_t* q = out.q + b * kInt8Block * kSides + t % kSides * kTogether;
       for (int64_t i = 0; i < kInt8Block; i += V::kLanes) {
-        V::StoreInt8(reinterpret_cast<std::byte*>(q + i),
+        const int64_t at = i / kTogether * kTogether * kSides + i % kTogether;
+        V::StoreInt8(reinterpret_cast<std::byte*>(q + at),
                      scale > 0 ? V::Mul(V::Load(src + i), inverse) : V::Zero(), V::kFlip);
       }
-      out[t].scales[b] = scale;
-      out[t].sums[b] = scale * static_cast<float>(V::SumBlock(q));
+      out.scales[b * kSides + t % kSides] = scale;
+      out.sums[b * kSides + t % kSides] = scale * static_cast<float>(V::SumBlock(q));
     }
   }
 }
 
-// sums[i] of kCount rows of x: += (or =) a slab's products with kVectors vectors of W's rows.
+// For each lane, what the rows of x have.
+template <class V>
+G3N_INLINE typename V::F Int8Sides(const float* p) {
+  if constexpr (V::kSides == 1) {
+    return V::Set1(*p);
+  } else {
+    return V::Sides(p);
+  }
+}
+
+// kLanes sums of row t of x, from vectors at p.
+template <class V>
+G3N_INLINE typename V::F Int8Row(const float* p, int64_t t) {
+  if constexpr (V::kSides == 1) {
+    return V::Load(p);
+  } else {
+    return V::Side(p, t % V::kSides);
+  }
+}
+
+// sums[i] of kCount rows of x, or pairs: += (or =) a slab's products with kVectors vectors of W's
+// rows.
 template <class V, class D, class B, int kCount>
-G3N_INLINE void Int8Tile(const Int8Weights<V>* w, const Int8Slab* x, int64_t blocks, bool first,
+G3N_INLINE void Int8Tile(const Int8Weights<V>* w, const Int8Slab<V>* x, int64_t blocks, bool first,
                          float* sums) {
   using W = Int8Weights<V>;
-  constexpr int kVectors = D::kVectors, kGroups = 8 / B::kHalves;
+  constexpr int kVectors = D::kVectors, kColumns = kInt8Block / B::kHalves;
   constexpr int64_t kStride = kVectors * V::kLanes;
   typename V::F total[kCount][kVectors];
   G3N_UNROLL
@@ -106,13 +145,15 @@ G3N_INLINE void Int8Tile(const Int8Weights<V>* w, const Int8Slab* x, int64_t blo
         for (int i = 0; i < kCount; ++i) acc[i][v] = start;
       }
       G3N_UNROLL
-      for (int g = 0; g < kGroups; ++g) {
+      for (int c = 0; c < kColumns; c += V::kStep) {
         G3N_UNROLL
         for (int v = 0; v < kVectors; ++v) {
-          const auto weights = D::Load(w[v].q + (at * kGroups + g) * W::kStart, W::kPlane);
+          const auto weights = D::Load(w[v].q + (at * kColumns + c) * W::kRows, W::kPlane);
           G3N_UNROLL
-          for (int i = 0; i < kCount; ++i)
-            acc[i][v] = D::Dot(acc[i][v], weights, V::Broadcast4(x[i].q + (at * kGroups + g) * 4));
+          for (int i = 0; i < kCount; ++i) {
+            const uint8_t* block = x[i].q + b * kInt8Block * V::kSides;
+            acc[i][v] = D::Dot(acc[i][v], weights, V::Broadcast(block, h * kColumns + c));
+          }
         }
       }
       G3N_UNROLL
@@ -122,14 +163,10 @@ G3N_INLINE void Int8Tile(const Int8Weights<V>* w, const Int8Slab* x, int64_t blo
         for (int i = 0; i < kCount; ++i) {
           const auto f = D::Finish(acc[i][v]);
           sum[i][v] = h == 0 ? V::Mul(f, scale) : V::Fma(f, scale, sum[i][v]);
+          if (h + 1 == B::kHalves)
+            total[i][v] = V::Fma(sum[i][v], Int8Sides<V>(x[i].scales + b * V::kSides), total[i][v]);
         }
       }
-    }
-    G3N_UNROLL
-    for (int i = 0; i < kCount; ++i) {
-      G3N_UNROLL
-      for (int v = 0; v < kVectors; ++v)
-        total[i][v] = V::Fma(sum[i][v], V::Set1(x[i].scales[b]), total[i][v]);
     }
     if constexpr (B::kHasMin) {
       G3N_UNROLL
@@ -137,7 +174,7 @@ G3N_INLINE void Int8Tile(const Int8Weights<V>* w, const Int8Slab* x, int64_t blo
         const auto min = V::Load(w[v].mins + b * V::kLanes);
         G3N_UNROLL
         for (int i = 0; i < kCount; ++i)
-          total[i][v] = V::Fma(min, V::Set1(x[i].sums[b]), total[i][v]);
+          total[i][v] = V::Fma(min, Int8Sides<V>(x[i].sums + b * V::kSides), total[i][v]);
       }
     }
   }
@@ -152,19 +189,19 @@ G3N_INLINE void Int8Tile(const Int8Weights<V>* w, const Int8Slab* x, int64_t blo
 template <class V, class D, class B>
 void MultiplyInt8(const Matrix& w, int64_t begin, int64_t end, const std::byte* packed,
                   const View& y, std::byte* scratch) {
-  constexpr int64_t kPanel = D::kVectors * V::kLanes;
+  constexpr int64_t kSides = V::kSides, kTile = D::kVectors * V::kLanes, kPanel = kTile / kSides;
   auto* weights = reinterpret_cast<Int8Weights<V>*>(scratch);
   auto* sums = reinterpret_cast<float*>(weights + D::kVectors);
-  const auto* x = reinterpret_cast<const Int8Slab*>(packed);
-  const int64_t slabs = Int8Slabs(w.cols), tokens = y.rows;
+  const auto* x = reinterpret_cast<const Int8Slab<V>*>(packed);
+  const int64_t slabs = Int8Slabs(w.cols), units = Int8Units<V>(y.rows);
   for (int64_t group = begin; group < end; group += kInt8GroupRows) {
     const int64_t stop = Min(group + kInt8GroupRows, end);
     for (int64_t slab = 0; slab < slabs; ++slab) {
       const int64_t blocks = Min(kManyRowsSlab, w.cols - slab * kManyRowsSlab) / kInt8Block;
       for (int64_t r = group; r < stop; r += kPanel) {
         for (int v = 0; v < D::kVectors; ++v)
-          ExpandInt8<V, D, B>(w, r + v * V::kLanes, end, slab, blocks, weights[v]);
-        float* sum = sums + (r - group) * tokens;
+          ExpandInt8<V, D, B>(w, r + v * Int8Weights<V>::kRows, end, slab, blocks, weights[v]);
+        float* sum = sums + (r - group) * units * kSides;
         const int64_t rows = Min(kPanel, stop - r);
         // What is expanded next: a row of it is asked for with each tile.
         const bool turn = r + kPanel >= stop, last = turn && slab + 1 == slabs;
@@ -175,23 +212,24 @@ void MultiplyInt8(const Matrix& w, int64_t begin, int64_t end, const std::byte* 
           const std::byte* p = w.row(Min(next + i, end - 1)) + next_slab * kInt8Stored<B>;
           for (int64_t at = 0; at < kInt8Stored<B>; at += 64) __builtin_prefetch(p + at, 0, 2);
         };
-        const auto tile = [&]<int kCount>(int64_t t) G3N_LAMBDA {
-          float* out = sum + t * kPanel;
-          Int8Tile<V, D, B, kCount>(weights, x + slab * tokens + t, blocks, slab == 0, out);
+        const auto tile = [&]<int kCount>(int64_t u) G3N_LAMBDA {
+          float* out = sum + u * kTile;
+          Int8Tile<V, D, B, kCount>(weights, x + slab * units + u, blocks, slab == 0, out);
           if (slab + 1 < slabs) return;
           // At once: the lines of y come from memory while the next tile is multiplied.
-          for (int64_t i = 0; i < kCount; ++i, out += kPanel) {
+          for (int64_t t = u * kSides; t < Min((u + kCount) * kSides, y.rows); ++t) {
+            const float* row = sum + t / kSides * kTile;
             for (int64_t j = 0; j < rows; j += V::kLanes)
-              V::StoreSome(y.row(t + i) + r + j, V::Load(out + j), rows - j);
+              V::StoreSome(y.row(t) + r + j, Int8Row<V>(row + j * kSides, t), rows - j);
           }
         };
-        int64_t t = 0;
+        int64_t u = 0;
         constexpr int64_t kRows = D::kRows[B::kHalves - 1];
-        for (; t + kRows <= tokens; t += kRows) {
-          fetch(t / kRows);
-          tile.template operator()<kRows>(t);
+        for (; u + kRows <= units; u += kRows) {
+          fetch(u / kRows);
+          tile.template operator()<kRows>(u);
         }
-        for (; t < tokens; ++t) tile.template operator()<1>(t);
+        for (; u < units; ++u) tile.template operator()<1>(u);
       }
     }
   }

@@ -2,13 +2,18 @@
 // precision, any shape, and the same bits for a row in any company.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstring>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "base/thread_pool.h"
 #include "kernel_test_util.h"
 #include "kernels/blocks.h"
+#include "kernels/half.h"
 #include "kernels/many_rows.h"
 #include "kernels/many_rows_linear.h"
 #include "kernels/ops.h"
@@ -101,8 +106,6 @@ class ManyRows : public testing::TestWithParam<Param> {
   Random random_{7};
 };
 
-// ARM has none yet.
-GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(ManyRows);
 INSTANTIATE_TEST_SUITE_P(Tables, ManyRows, testing::ValuesIn(TablesAndTypes()),
                          [](const testing::TestParamInfo<Param>& param) {
                            return std::string(param.param.first->name) + "_" +
@@ -254,6 +257,51 @@ TEST_P(ManyRows, ARowsResultDoesNotDependOnItsCompany) {
   }
   for (int threads : {2, 3, 5}) {
     ASSERT_EQ(Multiply(w.matrix, ConstView(x.data(), tokens, cols), threads), all);
+  }
+}
+
+// x as tables without bfloat16 tiles round it, in blocks of 32, and its product with a row of W:
+// exact sums of blocks, and these in float32 in ascending order.
+template <class Block>
+float Int8Product(const std::byte* row, const float* x, int64_t cols) {
+  float total = 0;
+  for (int64_t first = 0; first < cols; first += 32, row += sizeof(Block), x += 32) {
+    Block block;
+    std::memcpy(&block, row, sizeof(block));
+    float largest = 0;
+    for (int i = 0; i < 32; ++i) largest = std::max(largest, std::fabs(x[i]));
+    const float scale = largest < 0x1p-100f ? 0 : largest / 127.0f;
+    int32_t sum = 0;
+    for (int i = 0; i < 32; ++i) {
+      const int32_t rounded =
+          scale > 0 ? static_cast<int32_t>(std::nearbyint(x[i] * (1.0f / scale))) : 0;
+      if constexpr (std::is_same_v<Block, BlockQ4_0>) {
+        sum += rounded * ((block.qs[i % 16] >> i / 16 * 4 & 15) - 8);
+      } else {
+        sum += rounded * block.qs[i];
+      }
+    }
+    total = std::fma(static_cast<float>(sum) * HalfToFloat(LoadU16(block.d)), scale, total);
+  }
+  return total;
+}
+
+TEST_P(ManyRows, Int8TablesGiveTheSameBits) {
+  const bool nibbles = dtype() == DType::kQ4_0;
+  if (table().name == std::string_view("amx") || (!nibbles && dtype() != DType::kQ8_0)) return;
+  const int64_t rows = 45, cols = 1312, tokens = 23;
+  const Weights w(dtype(), rows, cols, random_);
+  auto x = random_.Normals(tokens * cols);
+  for (int64_t i = 0; i < 32; ++i) x[4 * cols + 64 + i] *= 1e-33f, x[7 * cols + i] *= 1e20f;
+  const auto y = Multiply(w.matrix, ConstView(x.data(), tokens, cols));
+  for (int64_t t = 0; t < tokens; ++t) {
+    for (int64_t r = 0; r < rows; ++r) {
+      const std::byte* row = w.matrix.row(r);
+      const float* values = x.data() + t * cols;
+      const float expected = nibbles ? Int8Product<BlockQ4_0>(row, values, cols)
+                                     : Int8Product<BlockQ8_0>(row, values, cols);
+      ASSERT_EQ(FloatToBits(y[t * (rows + 3) + r]), FloatToBits(expected)) << t << " " << r;
+    }
   }
 }
 
