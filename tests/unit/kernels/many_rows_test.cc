@@ -24,11 +24,17 @@ namespace {
 
 using Param = std::pair<const KernelTable*, DType>;
 
-// The tables and types that do not go to float32.
+// The tables and types that do not go to float32; kernels that tables share once.
 std::vector<Param> TablesAndTypes() {
   std::vector<Param> all;
+  std::vector<const ManyRowsKernels*> seen;
   for (const KernelTable* table : AvailableKernels()) {
-    for (int type = 0; table->many_rows != nullptr && type < kDTypeCount; ++type) {
+    if (table->many_rows == nullptr ||
+        std::find(seen.begin(), seen.end(), table->many_rows) != seen.end()) {
+      continue;
+    }
+    seen.push_back(table->many_rows);
+    for (int type = 0; type < kDTypeCount; ++type) {
       if (table->many_rows->multiply[type] != nullptr)
         all.emplace_back(table, static_cast<DType>(type));
     }
