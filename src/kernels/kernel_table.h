@@ -13,6 +13,8 @@ namespace gemma3n {
 struct PackedKernels;    // packed.h
 struct FewRowsKernels;   // few_rows.h
 struct ManyRowsKernels;  // many_rows.h
+struct SampledKernels;   // sparse.h
+struct SparseBlock;      // sparse.h
 
 // One row of a depthwise convolution over a map that lies pixel by pixel, the channels of a pixel together.
 struct DepthwiseArgs {
@@ -47,6 +49,10 @@ struct KernelTable {
   const FewRowsKernels* few_rows;
   const ManyRowsKernels* many_rows;
   const ManyRowsKernels* several_rows;  // up to kSeveralRows, before many_rows
+  // Rows that are mostly zeros: products at the places that are wanted, may be null; from how many rows of x on leaving
+  // out the zeros is quicker than many_rows, 0: never.
+  const SampledKernels* sampled;
+  int64_t sparse_rows;
 
   // y[t, r - row_begin ...]: y.row(t)[r] = sum_c w[r, c] * x.row(t)[c] for r in [row_begin, row_end), every t.
   // x: [T, w.cols] float32, y: [T, >= w.rows] float32. Products and sums in float32, whatever w's dtype. Indexed by DType.
@@ -56,6 +62,14 @@ struct KernelTable {
   // y[r] = sum_i x[i] * w[r, list[i]], in order, for r in [row_begin, row_end), multiples of 32.
   void (*columns)(const ColumnMatrix& w, int64_t row_begin, int64_t row_end, const int32_t* list, const float* x,
                   int64_t count, float* y);
+
+  // y[t, r] += sum_i values[i] * w[r, columns[i]], in order, over the places i of row t (sparse.h), for kSparseOutputs
+  // rows r.   w: [kSparseOutputs, kSparseColumns], rows kSparseStride apart, y: [at.rows, kSparseOutputs]
+  void (*add_sparse)(const float* w, const SparseBlock& at, const float* values, float* y);
+
+  // Moves what is not zero of n <= kSparseColumns values together, NaN too: its values, which may go to x or before it,
+  // and where it stood. Returns how many; up to n of both are written.
+  int64_t (*compress)(const float* x, int64_t n, float* values, uint8_t* columns);
 
   // n values of a stored row to float32; n is a multiple of the dtype's block. Indexed by DType.
   using DequantizeFn = void (*)(const std::byte* src, float* dst, int64_t n);

@@ -1,8 +1,10 @@
 // Many rows by AVX2, whose products of bytes are added in pairs to int16, which must not saturate.
 // A block's sums stay in int16: four or two columns of each lane, sixteen or eight of them.
+#include "kernels/avx2/few_rows_lanes.h"
 #include "kernels/avx2/many_rows_lanes.h"
 #include "kernels/avx2/table.h"
 #include "kernels/simd/many_rows_int8.h"
+#include "kernels/simd/sampled_int8.h"
 
 namespace gemma3n::avx2 {
 namespace {
@@ -88,5 +90,6 @@ struct ManyRows : ManyRowsLanes {
 }  // namespace
 
 constinit const ManyRowsKernels kManyRowsKernels = simd::MakeManyRowsInt8<ManyRows>();
+constinit const SampledKernels kSampledKernels = simd::MakeSampledInt8<ManyRows, FewRowsLanes>();
 
 }  // namespace gemma3n::avx2

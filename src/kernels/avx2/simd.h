@@ -10,6 +10,20 @@
 
 namespace gemma3n::avx2 {
 
+// Of each mask of eight lanes the numbers of those that are set, ascending.
+struct SetLanes {
+  uint8_t of[256][8] = {};
+  constexpr SetLanes() {
+    for (int mask = 0; mask < 256; ++mask) {
+      int count = 0;
+      for (uint8_t lane = 0; lane < 8; ++lane) {
+        if ((mask >> lane & 1) != 0) of[mask][count++] = lane;
+      }
+    }
+  }
+};
+static constexpr SetLanes kSetLanes;
+
 struct Simd {
   static constexpr int kLanes = 8;
   static constexpr int kTileTokens =
@@ -173,6 +187,17 @@ struct Simd {
     KeepInMemory(out);
   }
   static void KeepInMemory(float out[16]) { asm("" : "+m"(*reinterpret_cast<float(*)[16]>(out))); }
+
+  // The lanes that are not zero, moved together, and their numbers from `first` on: whole vectors
+  // are written. Returns how many.
+  static int Compress(F v, uint8_t first, float* values, uint8_t* numbers) {
+    const auto left =
+        static_cast<unsigned>(_mm256_movemask_ps(_mm256_cmp_ps(v, Zero(), _CMP_NEQ_UQ)));
+    const __m128i lanes = _mm_loadu_si64(kSetLanes.of[left]);
+    Store(values, _mm256_permutevar8x32_ps(v, _mm256_cvtepu8_epi32(lanes)));
+    _mm_storeu_si64(numbers, _mm_add_epi8(lanes, _mm_set1_epi8(static_cast<char>(first))));
+    return __builtin_popcount(left);
+  }
 
   static void Prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 

@@ -9,10 +9,12 @@ namespace gemma3n {
 
 constinit const KernelTable avx2::kTable = simd::WithManyRows(
     &avx2::kManyRowsKernels,
-    simd::MakeTable<avx2::Simd>("avx2", &avx2::kFloat32, &avx2::kInt8, nullptr, &avx2::kFewRows));
+    simd::MakeTable<avx2::Simd>("avx2", &avx2::kFloat32, &avx2::kInt8, nullptr, &avx2::kFewRows),
+    &avx2::kSampledKernels);
 constinit const KernelTable avxvnni::kTable =
     simd::WithManyRows(&avxvnni::kManyRowsKernels,
                        simd::MakeTable<avx2::Simd>("avxvnni", &avx2::kFloat32, &avxvnni::kInt8,
-                                                   nullptr, &avxvnni::kFewRows));
+                                                   nullptr, &avxvnni::kFewRows),
+                       &avxvnni::kSampledKernels);
 
 }  // namespace gemma3n

@@ -152,6 +152,18 @@ struct Simd {
   }
   static void KeepInMemory(float out[16]) { asm("" : "+m"(*reinterpret_cast<float(*)[16]>(out))); }
 
+  // The lanes that are not zero, moved together, and their numbers from `first` on: whole vectors
+  // are written. Returns how many.
+  static int Compress(F v, uint8_t first, float* values, uint8_t* numbers) {
+    const __mmask16 left = _mm512_cmp_ps_mask(v, Zero(), _CMP_NEQ_UQ);
+    const I lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const I at =
+        _mm512_maskz_compress_epi32(left, _mm512_add_epi32(lanes, _mm512_set1_epi32(first)));
+    Store(values, _mm512_maskz_compress_ps(left, v));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(numbers), _mm512_cvtepi32_epi8(at));
+    return __builtin_popcount(_cvtmask16_u32(left));
+  }
+
   static void Prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 
  private:

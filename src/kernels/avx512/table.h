@@ -4,6 +4,7 @@
 #include "kernels/kernel_table.h"
 #include "kernels/many_rows.h"
 #include "kernels/packed.h"
+#include "kernels/sparse.h"
 
 namespace gemma3n::avx512 {
 extern const KernelTable kTable;
@@ -18,6 +19,7 @@ extern const KernelTable kTable;
 extern const PackedKernels kInt8;
 extern const FewRowsKernels kFewRows;
 extern const ManyRowsKernels kManyRowsKernels;
+extern const SampledKernels kSampledKernels;
 }  // namespace gemma3n::avx512vnni
 
 namespace gemma3n::avx512bf16 {

@@ -1,8 +1,10 @@
 // Many rows by AVX-512 VNNI.
 #include "kernels/avx2/many_rows_bytes.h"
+#include "kernels/avx512/few_rows_lanes.h"
 #include "kernels/avx512/packed_lanes.h"
 #include "kernels/avx512/table.h"
 #include "kernels/simd/many_rows_int8.h"
+#include "kernels/simd/sampled_int8.h"
 
 namespace gemma3n::avx512vnni {
 namespace {
@@ -62,5 +64,7 @@ struct ManyRows : avx512::PackedLanes, avx2::ManyRowsBytes {
 }  // namespace
 
 constinit const ManyRowsKernels kManyRowsKernels = simd::MakeManyRowsInt8<ManyRows>();
+constinit const SampledKernels kSampledKernels =
+    simd::MakeSampledInt8<ManyRows, avx512::FewRowsLanes>();
 
 }  // namespace gemma3n::avx512vnni

@@ -1,7 +1,9 @@
 // Many rows by AVX-VNNI.
+#include "kernels/avx2/few_rows_lanes.h"
 #include "kernels/avx2/many_rows_lanes.h"
 #include "kernels/avx2/table.h"
 #include "kernels/simd/many_rows_int8.h"
+#include "kernels/simd/sampled_int8.h"
 
 namespace gemma3n::avxvnni {
 namespace {
@@ -42,5 +44,7 @@ struct ManyRows : avx2::ManyRowsLanes {
 }  // namespace
 
 constinit const ManyRowsKernels kManyRowsKernels = simd::MakeManyRowsInt8<ManyRows>();
+constinit const SampledKernels kSampledKernels =
+    simd::MakeSampledInt8<ManyRows, avx2::FewRowsLanes>();
 
 }  // namespace gemma3n::avxvnni

@@ -216,6 +216,20 @@ struct Simd {
   // A load broadcasts for nothing, so that values which each lane needs are best read from there.
   static void KeepInMemory(float out[16]) { asm("" : "+m"(*reinterpret_cast<float(*)[16]>(out))); }
 
+  // The lanes that are not zero, moved together, and their numbers from `first` on: whole vectors
+  // are written. Returns how many.
+  static int Compress(F v, uint8_t first, float* values, uint8_t* numbers) {
+    float lanes[kLanes];
+    Store(lanes, v);
+    int count = 0;
+    for (uint8_t i = 0; i < kLanes; ++i) {
+      values[count] = lanes[i];
+      numbers[count] = static_cast<uint8_t>(first + i);
+      count += lanes[i] != 0 ? 1 : 0;
+    }
+    return count;
+  }
+
   static void Prefetch(const void* p) { __builtin_prefetch(p); }
 
  private:

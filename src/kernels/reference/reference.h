@@ -20,6 +20,8 @@ void Linear(const Matrix& w, int64_t row_begin, int64_t row_end, const ConstView
 
 void Columns(const ColumnMatrix& w, int64_t row_begin, int64_t row_end, const int32_t* list,
              const float* x, int64_t count, float* y);
+int64_t Compress(const float* x, int64_t n, float* values, uint8_t* columns);
+void AddSparse(const float* w, const SparseBlock& at, const float* values, float* y);
 void RmsNorm(const float* x, const float* w, float* y, int64_t n, float eps);
 void RmsNormGelu(const float* x, const float* w, float* y, int64_t n, float eps);
 float Dot(const float* a, const float* b, int64_t n);

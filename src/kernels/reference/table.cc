@@ -12,9 +12,12 @@ constexpr KernelTable MakeTable(std::integer_sequence<int, kTypes...>) {
   table.int8 = &kInt8;
   table.bfloat16 = &kBFloat16;
   table.few_rows = &kFewRows;
+  table.sparse_rows = 32;
   ((table.linear[kTypes] = Linear<static_cast<DType>(kTypes)>), ...);
   ((table.dequantize[kTypes] = Dequantize<static_cast<DType>(kTypes)>), ...);
   table.columns = Columns;
+  table.compress = Compress;
+  table.add_sparse = AddSparse;
   table.rms_norm = RmsNorm;
   table.rms_norm_gelu = RmsNormGelu;
   table.dot = Dot;

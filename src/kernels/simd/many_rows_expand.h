@@ -26,9 +26,8 @@ template <class B>
 inline constexpr int64_t kInt8Stored = kInt8SlabBlocks / B::kParts * sizeof(typename B::Stored);
 
 // Integers of one vector as the products want them, and what their sums start with.
-template <class V, class D, class B>
-G3N_INLINE void SettleInt8(Int8Weights<V>& w, int64_t blocks) {
-  using W = Int8Weights<V>;
+template <class V, class D, class B, class W>
+G3N_INLINE void SettleInt8(W& w, int64_t blocks) {
   constexpr int64_t kGroups = 8 / V::kSides / B::kHalves;
   uint8_t* q = w.q;
   for (int64_t b = 0; b < blocks * B::kHalves; ++b) {

@@ -63,6 +63,28 @@ int64_t Int8ScratchBytes(int64_t rows) {
          Int8Units<V>(rows) * V::kSides * kInt8GroupRows * static_cast<int64_t>(sizeof(float));
 }
 
+// 32 values of x as bytes of a scale, those of kSides rows in turns; sum: of the values as they
+// were rounded.
+template <class V>
+G3N_INLINE void RoundInt8Block(const float* src, uint8_t* q, float* scale, float* sum) {
+  auto bits = V::ZeroBits();
+  for (int64_t i = 0; i < kInt8Block; i += V::kLanes)
+    bits = V::MaxMagnitude(bits, V::Load(src + i));
+  // The magnitudes' bits are ordered as the magnitudes are, infinity and then NaN above all.
+  const uint32_t largest = V::ReduceMax(bits);
+  *scale = largest >= 0x7f800000  ? BitsToFloat(0x7fc00000)
+           : largest < 0x0d800000 ? 0.0f  // 2^-100
+                                  : BitsToFloat(largest) / 127.0f;
+  const auto inverse = V::Set1(*scale > 0 ? 1.0f / *scale : 0.0f);
+  constexpr int64_t kTogether = 4 * V::kSides;
+  for (int64_t i = 0; i < kInt8Block; i += V::kLanes) {
+    const int64_t at = i / kTogether * kTogether * V::kSides + i % kTogether;
+    V::StoreInt8(reinterpret_cast<std::byte*>(q + at),
+                 *scale > 0 ? V::Mul(V::Load(src + i), inverse) : V::Zero(), V::kFlip);
+  }
+  *sum = *scale * static_cast<float>(V::SumBlock(q));
+}
+
 template <class V>
 void PackInt8Slab(const ConstView& x, int64_t row, int64_t slab, std::byte* packed) {
   const int64_t first = slab * kManyRowsSlab, cols = Min(kManyRowsSlab, x.cols - first);
@@ -73,24 +95,9 @@ void PackInt8Slab(const ConstView& x, int64_t row, int64_t slab, std::byte* pack
     Int8Slab<V>& out = slabs[t / kSides];
     const float* values = x.row(Min(t, x.rows - 1)) + first;  // a missing side repeats the last row
     for (int64_t b = 0; b * kInt8Block < cols; ++b) {
-      const float* src = values + b * kInt8Block;
-      auto bits = V::ZeroBits();
-      for (int64_t i = 0; i < kInt8Block; i += V::kLanes)
-        bits = V::MaxMagnitude(bits, V::Load(src + i));
-      // The magnitudes' bits are ordered as the magnitudes are, infinity and then NaN above all.
-      const uint32_t largest = V::ReduceMax(bits);
-      const float scale = largest >= 0x7f800000  ? BitsToFloat(0x7fc00000)
-                          : largest < 0x0d800000 ? 0.0f  // 2^-100
-                                                 : BitsToFloat(largest) / 127.0f;
-      const auto inverse = V::Set1(scale > 0 ? 1.0f / scale : 0.0f);
-      uint8_t* q = out.q + b * kInt8Block * kSides + t % kSides * kTogether;
-      for (int64_t i = 0; i < kInt8Block; i += V::kLanes) {
-        const int64_t at = i / kTogether * kTogether * kSides + i % kTogether;
-        V::StoreInt8(reinterpret_cast<std::byte*>(q + at),
-                     scale > 0 ? V::Mul(V::Load(src + i), inverse) : V::Zero(), V::kFlip);
-      }
-      out.scales[b * kSides + t % kSides] = scale;
-      out.sums[b * kSides + t % kSides] = scale * static_cast<float>(V::SumBlock(q));
+      RoundInt8Block<V>(values + b * kInt8Block,
+                        out.q + b * kInt8Block * kSides + t % kSides * kTogether,
+                        &out.scales[b * kSides + t % kSides], &out.sums[b * kSides + t % kSides]);
     }
   }
 }

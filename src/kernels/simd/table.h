@@ -8,6 +8,7 @@
 #include "kernels/simd/decode.h"
 #include "kernels/simd/depthwise.h"
 #include "kernels/simd/linear.h"
+#include "kernels/simd/sparse_columns.h"
 #include "kernels/simd/vector_ops.h"
 
 namespace gemma3n::simd {
@@ -44,6 +45,8 @@ constexpr KernelTable MakeTable(const char* name, const PackedKernels* float32,
   FillDType<S, DType::kIQ4_NL>(table);
   FillDType<S, DType::kIQ4_XS>(table);
   table.columns = Columns<S>;
+  table.compress = Compress<S>;
+  table.add_sparse = AddSparse<S>;
   table.rms_norm = RmsNorm<S>;
   table.rms_norm_gelu = RmsNormGelu<S>;
   table.dot = Dot<S>;
@@ -64,8 +67,11 @@ constexpr KernelTable MakeTable(const char* name, const PackedKernels* float32,
   return table;
 }
 
-constexpr KernelTable WithManyRows(const ManyRowsKernels* many_rows, KernelTable table) {
+constexpr KernelTable WithManyRows(const ManyRowsKernels* many_rows, KernelTable table,
+                                   const SampledKernels* sampled = nullptr) {
   table.many_rows = many_rows;
+  table.sampled = sampled;
+  table.sparse_rows = sampled != nullptr ? 32 : 0;
   return table;
 }
 

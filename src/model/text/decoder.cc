@@ -192,7 +192,7 @@ Status Decoder::ComputeLogits(const ConstView& hidden, const View& logits, const
 size_t Decoder::ArenaBytes(const TextConfig& c, int64_t max_rows, int64_t context, const Ops& ops) {
   const int64_t widest = *std::max_element(c.intermediate_size.begin(), c.intermediate_size.end());
   const int64_t per_row = (2 * c.altup_num_inputs + 8) * c.hidden_size +
-                          c.num_layers * c.per_layer_dim + 3 * widest + 2 * c.q_dim() +
+                          c.num_layers * c.per_layer_dim + 4 * widest + 2 * c.q_dim() +
                           2 * c.kv_dim() + 2 * c.head_dim + c.laurel_rank + c.per_layer_dim;
   const int64_t per_thread = c.num_layers * c.per_layer_dim;
   const int64_t row_lists = 3 * max_rows * static_cast<int64_t>(sizeof(BatchRow) + sizeof(int64_t));
