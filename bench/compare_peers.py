@@ -26,7 +26,7 @@ from side_by_side.needs import needs_of
 from side_by_side.report import processor, save, section
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SWEEP = [1, 64, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768]
+SWEEP = [1, 64, 256, 512, 1024, 2048, 4096, 8192, 16384, 32512]  # the last leaves room in the context of 32K for what is decoded
 FIRST_TOKEN_PROMPT = 16
 MEMORY_LENGTH = 4096  # a pass that ends here tells the peak memory
 

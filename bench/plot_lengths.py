@@ -33,7 +33,7 @@ def newest_sweep(folder, model):
 
 
 def label(length):
-    return f'{length // 1024}K' if length >= 1024 else str(length)
+    return f'{round(length / 1024)}K' if length >= 1024 else str(length)
 
 
 def draw(record, path):
