@@ -36,6 +36,14 @@ class FairMutex {
     }
   }
 
+  // How many stand in line.
+  uint64_t waiting() {
+    const std::lock_guard lock(mutex_);
+    uint64_t count = 0;
+    for (const Queue& queue : queues_) count += queue.next - queue.served;
+    return count;
+  }
+
   // Holds it for one lane until the end of the scope.
   class Guard {
    public:

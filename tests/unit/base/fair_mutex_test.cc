@@ -26,7 +26,7 @@ TEST(FairMutex, KindsTakeTurnsAndEachKindComesInOrder) {
         const FairMutex::Guard guard(mutex, lane);
         order += name;
       });
-      std::this_thread::sleep_for(20ms);  // until it stands in line
+      while (mutex.waiting() < threads.size()) std::this_thread::yield();
     }
   }
   for (std::thread& thread : threads) thread.join();
