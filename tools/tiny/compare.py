@@ -2,8 +2,9 @@
 
     python -m tiny compare GEMMA3N [--folder REFERENCE]
 
-Rows: the checkpoint as it is (every precision of the towers), its half-width model, and GGUF files that the engine writes. The
-greedy answers of the exact row must be transformers' own.
+Rows: the checkpoint as it is (towers in float32, in bfloat16, and all as the engine's defaults have it), its half-width model, and GGUF
+files that the engine writes, in float32 arithmetic and by default. The greedy answers of the exact row must be transformers' own.
+GEMMA3N_KERNELS in the environment says which processor's arithmetic is the default.
 """
 
 import json
@@ -32,7 +33,7 @@ def write_gguf(program, model, kind, folder):
     tower_kind = "Q8_0" if kind.startswith("Q") else kind
     command = [program, "quantize", "--model", model, "--type", kind, "--output", out, "--mmproj", towers, "--mmproj-type", tower_kind]
     subprocess.run([str(c) for c in command], check=True, capture_output=True)
-    return ["--precision", "f32", "--model", str(out), "--mmproj", str(towers), "--chat-template", str(model / "chat_template.jinja")]
+    return ["--model", str(out), "--mmproj", str(towers), "--chat-template", str(model / "chat_template.jinja")]
 
 
 def rows(program, model, folder):
@@ -40,9 +41,12 @@ def rows(program, model, folder):
     half = ",".join(str(w // 2) for w in config.WIDTHS)
     yield "float32", [*hub, "--media-precision", "f32"]
     yield "bfloat16 towers", [*hub, "--media-precision", "bf16"]
+    yield "by default", ["--model", str(model)]
     yield "half width", [*hub, "--media-precision", "f32", "--mlp-width", half]
     for kind in ("Q8_0", "Q4_0"):
-        yield f"{kind} GGUF", [*write_gguf(program, model, kind, folder), "--media-precision", "f32"]
+        gguf = write_gguf(program, model, kind, folder)
+        yield f"{kind} GGUF", [*gguf, "--precision", "f32", "--media-precision", "f32"]
+        yield f"{kind} GGUF, by default", gguf  # fast arithmetic, which must not cost accuracy
 
 
 def run(folder, program, report):

@@ -32,6 +32,8 @@ PLAN = [
     Phase("crowd", 120, {"text": 12, "audio": 7, "image": 4, "both": 3, "video": 1, "talk": 1}, 0.4, 0.2, short=0.5),
     Phase("long", 70, {"text": 12, "audio": 5, "image": 4, "both": 3, "video": 1, "talk": 1}, 0.2, 0.01),
     Phase("last", 90, {"text": 8, "audio": 4, "image": 7, "both": 3, "video": 1}, 0.3, 0.01),
+    Phase("wide", 900, {"text": 6, "audio": 4, "image": 6, "both": 5, "video": 3}, 0.5, 0.01),
+    Phase("order", 240, {"text": 4, "audio": 3, "image": 6, "both": 10, "video": 2}, 0.25, 0.01),
 ]
 TOKENS = 2600  # of a micro-batch, about
 SHORT_SLOTS = 40  # a sound's in short layouts

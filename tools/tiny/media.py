@@ -17,8 +17,8 @@ POOLS = {  # name: (kind, count, seed, fonts)
     "val_pictures_new": ("pictures", 100, 902, "new"),
     "val_videos": ("videos", 24, 903, "train"),
     "val_videos_new": ("videos", 24, 904, "new"),
-    "pictures": ("pictures", 2400, 905, "train"),
-    "videos": ("videos", 304, 906, "train"),
+    "pictures": ("pictures", 4800, 905, "train"),
+    "videos": ("videos", 560, 906, "train"),
 }
 CHUNK = {"pictures": 25, "videos": 8}
 FONTS = {"train": pictures.TRAIN_FONTS, "new": pictures.HELD_OUT_FONTS}
