@@ -89,6 +89,33 @@ TEST(Mlp, EverySparsityAndWidthFollowsTheEquation) {
   }
 }
 
+class Random {
+ public:
+  explicit Random(unsigned seed) : rng_(seed) {}
+  std::vector<float> operator()(int64_t n) {
+    std::vector<float> values(static_cast<size_t>(n));
+    for (float& v : values) v = 0.1f * normal_(rng_);
+    return values;
+  }
+
+ private:
+  std::mt19937 rng_;
+  std::normal_distribution<float> normal_;
+};
+
+// Root mean square of the difference over that of what is expected, which is not all zeros.
+template <typename Expected>
+double RelativeError(const std::vector<float>& y, const std::vector<Expected>& expected) {
+  double error = 0, norm = 0;
+  for (size_t i = 0; i < y.size(); ++i) {
+    const double wanted = expected[i], difference = y[i] - wanted;
+    error += difference * difference;
+    norm += wanted * wanted;
+  }
+  EXPECT_GT(norm, 0);
+  return std::sqrt(error / norm);
+}
+
 struct Quantized {
   std::vector<std::byte> bytes;
   Matrix matrix;
@@ -104,13 +131,7 @@ struct Quantized {
 // Skipping what the gate cut off changes rounding only, and a row has the same bits in any company.
 TEST(Mlp, SparseDecodingEqualsTheDenseProduct) {
   constexpr int64_t kD = 96, kF = 1024;
-  std::mt19937 rng(5);
-  std::normal_distribution<float> normal;
-  const auto random = [&](int64_t n) {
-    std::vector<float> values(static_cast<size_t>(n));
-    for (float& v : values) v = 0.1f * normal(rng);
-    return values;
-  };
+  Random random(5);
   TextConfig config;
   config.hidden_size = kD;
   auto arena = Arena::Create(1 << 20);
@@ -140,14 +161,8 @@ TEST(Mlp, SparseDecodingEqualsTheDenseProduct) {
             return y;
           };
           const auto expected = run(dense, 0, kFewRows), got = run(sparse, 0, kFewRows);
-          double error = 0, norm = 0;
-          for (size_t i = 0; i < got.size(); ++i) {
-            error += (got[i] - expected[i]) * (got[i] - expected[i]);
-            norm += expected[i] * expected[i];
-          }
           // The dense product rounds what enters down to 15 bits, the sparse one does not.
-          EXPECT_LT(std::sqrt(error / norm), 2e-4) << table->name;
-          EXPECT_GT(norm, 0);
+          EXPECT_LT(RelativeError(got, expected), 2e-4) << table->name;
           for (int64_t t = 0; t < kFewRows; ++t) {
             const auto alone = run(sparse, t, 1);
             for (int64_t i = 0; i < kD; ++i) ASSERT_EQ(alone[i], got[t * kD + i]) << table->name;
@@ -198,13 +213,7 @@ std::vector<double> Exact(const MlpWeights& w, int64_t width, const View& gate,
 // many rows or more and on any number of threads.
 TEST(Mlp, SparsePromptsFollowTheEquation) {
   constexpr int64_t kD = 96, kF = 1280;
-  std::mt19937 rng(6);
-  std::normal_distribution<float> normal;
-  const auto random = [&](int64_t n) {
-    std::vector<float> values(static_cast<size_t>(n));
-    for (float& v : values) v = 0.1f * normal(rng);
-    return values;
-  };
+  Random random(6);
   TextConfig config;
   config.hidden_size = kD;
   auto arena = Arena::Create(16 << 20);
@@ -237,13 +246,7 @@ TEST(Mlp, SparsePromptsFollowTheEquation) {
           if (rows == 600 && (dtype != DType::kQ4_0 || width != kF)) continue;
           const auto y = run(0, rows, 1);
           const auto expected = Exact(weights, width, View(cut.data(), rows, width), x);
-          double error = 0, norm = 0;
-          for (size_t i = 0; i < y.size(); ++i) {
-            error += (y[i] - expected[i]) * (y[i] - expected[i]);
-            norm += expected[i] * expected[i];
-          }
-          EXPECT_GT(norm, 0);
-          EXPECT_LT(std::sqrt(error / norm), 0.012) << table->name << ", " << rows << " rows";
+          EXPECT_LT(RelativeError(y, expected), 0.012) << table->name << ", " << rows << " rows";
           EXPECT_EQ(run(0, rows, 3), y) << table->name << ", " << rows << " rows";
           if (rows == 100) all = y;
         }
