@@ -1,13 +1,7 @@
 // The fixtures once more as GGUF files of our own writing: the same logits, so that the container's
 // names, shapes and metadata say all that config.json and the hub's tensors do. (The text model
 // alone: a GGUF has no multimodal vocabulary.)
-#include <fmt/format.h>
-#include <unistd.h>
-
-#include <filesystem>
-
-#include "convert/convert.h"
-#include "tests/golden/golden_model.h"
+#include "tests/golden/fixture_gguf.h"
 
 namespace gemma3n::golden {
 namespace {
@@ -17,24 +11,12 @@ struct Stored {
   GgufType type;  // one that holds the fixture's weights exactly
 };
 
-class TextGgufTest : public testing::TestWithParam<Stored> {
- protected:
-  void SetUp() override {
-    path_ = std::filesystem::temp_directory_path() / fmt::format("gemma3n_golden_{}_{}_{}.gguf",
-                                                                 GetParam().fixture,
-                                                                 Name(GetParam().type), getpid());
-  }
-  void TearDown() override { std::filesystem::remove(path_); }
-  std::filesystem::path path_;
-};
+class TextGgufTest : public testing::TestWithParam<Stored> {};
 
 TEST_P(TextGgufTest, SameLogits) {
   const std::string directory = FixtureDirectory(GetParam().fixture);
-  const Tokenizer tokenizer = Take(
-      Tokenizer::Open(std::string(GEMMA3N_SOURCE_DIR) + "/tests/unit/tokenizer/data/tiny.model"));
-  const Checkpoint checkpoint = Take(Checkpoint::Open(directory));
-  Take(WriteGguf(checkpoint, &tokenizer, {}, GetParam().type, path_));
-  GoldenModel model(path_, *Take(ChooseKernels()));
+  const FixtureGguf file(GetParam().fixture, GetParam().type);
+  GoldenModel model(file.path(), *Take(ChooseKernels()));
   for (const ExpectedPrompt& prompt : ReadExpected(directory + "/expected.safetensors")) {
     const auto tokens = static_cast<int64_t>(prompt.tokens.size());
     model.Plan(tokens, tokens);
