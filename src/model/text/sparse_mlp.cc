@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "base/rounding.h"
 #include "kernels/few_rows.h"
 #include "kernels/sparse_linear.h"
 
@@ -53,8 +54,7 @@ void FewRowsMlp(const MlpWeights& w, const ConstView& x, const View& gate, const
     k.gelu_mul(s.values, up.row(t), s.values, s.count());
   }
   constexpr int64_t kOutputs = 256;
-  const int64_t pieces = (y.cols + kOutputs - 1) / kOutputs;
-  ctx.ops.pool().ParallelFor(pieces, 1, [&](int64_t begin, int64_t end) {
+  ctx.ops.pool().ParallelFor(CeilDiv(y.cols, kOutputs), 1, [&](int64_t begin, int64_t end) {
     const int64_t stop = std::min(end * kOutputs, y.cols);
     for (int64_t t = 0; t < y.rows; ++t) {
       const Survivors& s = survivors[t];
@@ -86,7 +86,7 @@ void ManyRowsMlp(const MlpWeights& w, const ConstView& x, const View& gate, cons
   float* const up = gate.data;  // what is left of it has been copied
   UpAt(left, w.up.RowSlice(0, gate.cols), x, up, ctx);
   constexpr int64_t kPiece = 4096;
-  ctx.ops.ForRows((left.count() + kPiece - 1) / kPiece, kPiece, [&](int64_t i) {
+  ctx.ops.ForRows(CeilDiv(left.count(), kPiece), kPiece, [&](int64_t i) {
     float* values = left.values + i * kPiece;
     k.gelu_mul(values, up + i * kPiece, values, std::min(kPiece, left.count() - i * kPiece));
   });
@@ -96,8 +96,9 @@ void ManyRowsMlp(const MlpWeights& w, const ConstView& x, const View& gate, cons
 }  // namespace
 
 bool SparseMlpPays(const MlpWeights& w, float sparsity_z, int64_t rows, const Ops& ops) {
-  if (sparsity_z < kSparseZ || ops.precision() != Precision::kAuto) return false;
-  return rows <= kFewRows ? w.down_columns != nullptr : SparsePays(ops, rows);
+  if (sparsity_z < kSparseZ) return false;
+  if (rows > kFewRows) return SparsePays(ops, rows);
+  return w.down_columns != nullptr && ops.precision() == Precision::kAuto;
 }
 
 void SparseMlp(const MlpWeights& w, const ConstView& x, const View& gate, const View& y,

@@ -261,13 +261,7 @@ TEST(Mlp, SparsePromptsFollowTheEquation) {
 // Gates of which nothing or everything is left, and NaN, go the same way.
 TEST(Mlp, SparsePromptsBearEveryGate) {
   constexpr int64_t kD = 64, kF = 512, kRows = 40;
-  std::mt19937 rng(7);
-  std::normal_distribution<float> normal;
-  const auto random = [&](int64_t n) {
-    std::vector<float> values(static_cast<size_t>(n));
-    for (float& v : values) v = 0.1f * normal(rng);
-    return values;
-  };
+  Random random(7);
   const Quantized up(DType::kQ4_0, random(kF * kD), kF, kD);
   const Quantized down(DType::kQ4_0, random(kD * kF), kD, kF);
   MlpWeights weights;
