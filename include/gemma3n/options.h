@@ -43,7 +43,7 @@ struct EngineOptions {
   int64_t media_cache_bytes = int64_t{256} << 20;  // soft tokens kept for media that come again (2 MiB a picture in E4B)
   int threads = 0;                  // 0: every physical core
   int64_t prefill_chunk = 512;      // prompt tokens per forward pass, 1 .. 4096
-  bool huge_pages = true;           // move weights to huge pages, a little after each pass, where memory allows: faster decoding
+  bool huge_pages = true;           // move weights that the file system keeps in small pages to huge ones, a little after each pass, where memory allows: faster decoding
   bool prefill_skip = true;         // leave out layers whose output no one reads (exact); false for comparison
   // Called while loading with a fraction 0..1; may be empty.
   std::function<void(double)> on_progress;

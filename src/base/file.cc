@@ -52,7 +52,8 @@ Result<MappedFile> MappedFile::Open(const std::string& path) {
   MappedFile mapped;
   mapped.path_ = path;
   mapped.size_ = static_cast<size_t>(info.st_size);
-  // At the beginning of a huge page, so that huge pages can take the place of parts of it.
+  // At the beginning of a huge page, so that the file system's can be mapped as they are, and others
+  // can take the place of parts of it.
   void* reserved = ReserveAtHugePage(mapped.size_, PROT_NONE);
   void* address = reserved == nullptr ? MAP_FAILED
                                       : ::mmap(reserved, mapped.size_, PROT_READ,
@@ -62,6 +63,7 @@ Result<MappedFile> MappedFile::Open(const std::string& path) {
     if (reserved != nullptr) ::munmap(reserved, mapped.size_);
     return Error(StatusCode::kIo, "{}: cannot map it ({})", path, std::strerror(error));
   }
+  WishHugePages(address, mapped.size_);
   mapped.data_ = static_cast<const std::byte*>(address);
   return mapped;
 }
@@ -120,7 +122,9 @@ Result<AtomicFileWriter> AtomicFileWriter::Create(const std::string& path) {
   writer.temporary_ = fmt::format("{}.{}.tmp", path, ::getpid());
   writer.file_ = std::fopen(writer.temporary_.c_str(), "wb");
   if (writer.file_ == nullptr) return WriteError(path, errno);
-  std::setvbuf(writer.file_, nullptr, _IOFBF, 1 << 20);
+  // Pieces of a huge page's size, so that the system may keep the file in those.
+  writer.buffer_ = std::make_unique<char[]>(kHugePage);
+  std::setvbuf(writer.file_, writer.buffer_.get(), _IOFBF, kHugePage);
   return writer;
 }
 
@@ -128,6 +132,7 @@ AtomicFileWriter& AtomicFileWriter::operator=(AtomicFileWriter&& other) noexcept
   std::swap(path_, other.path_);
   std::swap(temporary_, other.temporary_);
   std::swap(file_, other.file_);
+  std::swap(buffer_, other.buffer_);
   std::swap(position_, other.position_);
   return *this;
 }

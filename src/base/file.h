@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -68,6 +69,7 @@ class AtomicFileWriter {
   void Discard();
   std::string path_, temporary_;
   std::FILE* file_ = nullptr;
+  std::unique_ptr<char[]> buffer_;  // the stream's
   uint64_t position_ = 0;
 };
 

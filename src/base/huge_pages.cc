@@ -1,5 +1,7 @@
 #include "base/huge_pages.h"
 
+#include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -46,6 +48,43 @@ uintptr_t UpTo(uintptr_t value, size_t multiple) {
 bool WishHugePages([[maybe_unused]] void* data, [[maybe_unused]] size_t bytes) {
 #ifdef MADV_HUGEPAGE
   return ::madvise(data, bytes, MADV_HUGEPAGE) == 0;
+#else
+  return false;
+#endif
+}
+
+void RefuseHugePages([[maybe_unused]] std::span<const std::byte> part) {
+#ifdef MADV_NOHUGEPAGE
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const uintptr_t begin = UpTo(Address(part.data()), page);
+  const uintptr_t end = (Address(part.data()) + part.size()) / page * page;
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_NOHUGEPAGE);
+#endif
+}
+
+bool IsHugePage([[maybe_unused]] uintptr_t number) {
+#ifdef __linux__
+  // Linux 6.7's ioctl PAGEMAP_SCAN, which older headers lack: <linux/fs.h>.
+  struct Region {
+    uint64_t start, end, categories;
+  } region{};
+  struct Scan {
+    uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
+    uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
+  } scan{};
+  constexpr unsigned long kScan = _IOWR('f', 16, Scan);
+  constexpr uint64_t kIsHuge = 1 << 6;
+  scan.size = sizeof(scan);
+  scan.start = number * kHugePage;
+  scan.end = scan.start + kHugePage;
+  scan.vec = Address(&region);
+  scan.vec_len = 1;
+  scan.category_mask = scan.return_mask = kIsHuge;
+  const int fd = ::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const int found = ::ioctl(fd, kScan, &scan);
+  ::close(fd);
+  return found == 1 && region.start == scan.start && region.end == scan.end;
 #else
   return false;
 #endif
@@ -127,10 +166,14 @@ void HugePageMover::Work(double seconds, ThreadPool& pool) {
   const auto left = static_cast<int64_t>((queue_.size() - next_) * kHugePage);
   bool possible = AvailableMemory() / 2 > left;
   while (possible && credit_ > 0 && !idle()) {
+    if (IsHugePage(queue_[next_])) {
+      ++next_;
+      continue;
+    }
     const double wanted = std::clamp(credit_ / page_seconds_, 1.0, double{kRun});
     size_t run = 1;
     while (run < static_cast<size_t>(wanted) && next_ + run < queue_.size() &&
-           queue_[next_ + run] == queue_[next_] + run) {
+           queue_[next_ + run] == queue_[next_] + run && !IsHugePage(queue_[next_ + run])) {
       ++run;
     }
     const auto* data = reinterpret_cast<const std::byte*>(queue_[next_] * kHugePage);

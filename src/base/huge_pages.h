@@ -14,9 +14,18 @@ class ThreadPool;
 
 inline constexpr size_t kHugePage = size_t{2} << 20;
 
-// Asks for huge pages where memory is written for the first time. A wish: false where the system
-// knows none.
+// Asks for huge pages where memory is written for the first time, or a mapped file is read from disk
+// for the first time. A wish: false where the system knows none.
 bool WishHugePages(void* data, size_t bytes);
+
+// Asks to map a part of a file by small pages though the system may hold it in huge ones: of a table
+// of which few rows are read each would make a huge page resident.
+void RefuseHugePages(std::span<const std::byte> part);
+
+// Whether that huge page is one already: a file system that reads or writes a file in large pieces
+// (Linux 6.16's ext4, XFS) keeps it in huge pages, and a mapping that begins at one gets them as they
+// are. False where the system does not say.
+bool IsHugePage(uintptr_t number);
 
 // Address space of that many bytes, rounded up to whole small pages, which begins where a huge page
 // may; for munmap. protection: PROT_... Null when the system refuses, errno says why.
@@ -37,13 +46,14 @@ int64_t AvailableMemory();
 // thread at a time.
 class HugePageMover {
  public:
-  // Queues what is not there already. Parts that follow each other are taken together.
+  // Queues what has not been wanted before. Parts that follow each other are taken together.
   void Want(std::vector<std::span<const std::byte>> parts);
   bool idle() const { return next_ == queue_.size(); }
   // Moves some of the queue, one page at least unless earlier calls took longer than they were
   // given: over many calls it takes `seconds` of each. How many pages that is differs: a machine
-  // that has to get fresh memory from its host takes ten times as long. Forgets the whole queue
-  // where memory is short or the system has no huge pages.
+  // that has to get fresh memory from its host takes ten times as long. Passes over what the file
+  // has in huge pages itself. Forgets the whole queue where memory is short or the system has no
+  // huge pages.
   void Work(double seconds, ThreadPool& pool);
   size_t moved_bytes() const { return moved_; }
 

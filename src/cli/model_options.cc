@@ -102,7 +102,8 @@ void AddModelOptions(CLI::App& app, ModelOptions& options) {
       ->group(group);
   app.add_flag(
          "!--no-huge-pages", options.engine.huge_pages,
-         "Decode from the mapped file alone: slower, but its memory stays the system's to take")
+         "Decode from the mapped file alone, though it lie in small pages: slower, but its memory "
+         "stays the system's to take")
       ->group(group);
   app.add_option(
          "--precision", options.engine.precision,

@@ -114,7 +114,7 @@ void LazyColumns::WasRead(int64_t rows) {
 
 void LazyColumns::LetGo() {
   if (!mapped_ || !read_.exchange(false)) return;
-  ReleaseMappedPages({w_.data, static_cast<size_t>(w_.rows * w_.row_bytes)});
+  ReleaseMappedPages({w_.data, w_.bytes()});
 }
 
 }  // namespace gemma3n

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/huge_pages.h"
 #include "model/binder.h"
 
 namespace gemma3n {
@@ -100,6 +101,8 @@ Result<TextWeights> BindTextWeights(const Checkpoint& checkpoint, const KernelTa
   w.lm_head.rows = c.vocab_size;
   b.BindTable(w.embed_tokens_per_layer, "embed_tokens_per_layer.weight", c.vocab_size_per_layer,
               c.num_layers * c.per_layer_dim);
+  const Matrix& looked_up = w.embed_tokens_per_layer;
+  RefuseHugePages({looked_up.data, looked_up.bytes()});
   b.Bind(w.per_layer_model_projection, "per_layer_model_projection.weight",
          c.num_layers * c.per_layer_dim, d);
   b.Bind(w.per_layer_projection_norm, "per_layer_projection_norm.weight", {c.per_layer_dim});

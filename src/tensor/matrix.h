@@ -18,6 +18,7 @@ struct Matrix {
 
   const std::byte* row(int64_t r) const { return data + r * row_bytes; }
   bool empty() const { return data == nullptr; }
+  size_t bytes() const { return static_cast<size_t>(rows * row_bytes); }
   Matrix RowSlice(int64_t begin, int64_t count) const {
     Matrix m = *this;
     m.data = row(begin);

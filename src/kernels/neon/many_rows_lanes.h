@@ -40,6 +40,18 @@ struct ManyRowsLanes : PackedLanes {
   }
 };
 
+// Products of bytes with bytes, whose sums of a block are whole numbers of 32 bits.
+struct ByteDots {
+  static constexpr int kPlanes = 1;
+  using Acc = int32x4_t;
+  static G3N_INLINE Acc Zero() { return FreshZero(); }
+  static G3N_INLINE void Split(uint8_t*, int64_t) {}
+  static G3N_INLINE int8x16_t Load(const uint8_t* q, int64_t) {
+    return ManyRowsLanes::LoadBytes(q);
+  }
+  static G3N_INLINE float32x4_t Finish(Acc acc) { return vcvtq_f32_s32(acc); }
+};
+
 // Lanes are four rows of W.
 struct FourRowsLanes : ManyRowsLanes {
   static constexpr int kSides = 1;

@@ -12,15 +12,8 @@ struct Four {
   int lane;  // a constant after unrolling
 };
 
-struct Dots {
+struct Dots : neon::ByteDots {
   static constexpr int kRows[2] = {6, 4}, kVectors = 2;  // 12 sums of a block, 12 of all blocks
-  static constexpr int kPlanes = 1;
-  using Acc = int32x4_t;
-  static G3N_INLINE Acc Zero() { return neon::FreshZero(); }
-  static G3N_INLINE void Split(uint8_t*, int64_t) {}
-  static G3N_INLINE int8x16_t Load(const uint8_t* q, int64_t) {
-    return neon::ManyRowsLanes::LoadBytes(q);
-  }
   static G3N_INLINE Acc Dot(Acc acc, int8x16_t w, Four x) {
     switch (x.lane) {
       case 0:
@@ -33,7 +26,6 @@ struct Dots {
         return vdotq_laneq_s32(acc, w, x.columns, 3);
     }
   }
-  static G3N_INLINE float32x4_t Finish(Acc acc) { return vcvtq_f32_s32(acc); }
 };
 
 struct ManyRows : neon::FourRowsLanes {

@@ -72,7 +72,7 @@ Decoder::Decoder(const TextWeights& weights, std::span<const HardEmbeddings> har
 std::vector<std::span<const std::byte>> Decoder::DecodedWeights() const {
   std::vector<std::span<const std::byte>> parts;
   const auto add = [&](const Matrix& m) {
-    if (!m.empty()) parts.emplace_back(m.data, static_cast<size_t>(m.rows * m.row_bytes));
+    if (!m.empty()) parts.emplace_back(m.data, m.bytes());
   };
   add(weights_.lm_head);
   add(weights_.per_layer_model_projection);

@@ -9,8 +9,7 @@ namespace gemma3n {
 
 void ReleasePerLayerRows(const TextWeights& weights) {
   const Matrix& table = weights.embed_tokens_per_layer;
-  if (weights.mapped)
-    ReleaseMappedPages({table.data, static_cast<size_t>(table.rows * table.row_bytes)});
+  if (weights.mapped) ReleaseMappedPages({table.data, table.bytes()});
 }
 
 Status PerLayerInputs(const TextWeights& weights, std::span<const int> layers, int64_t begin,

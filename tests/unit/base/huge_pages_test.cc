@@ -1,6 +1,7 @@
 #include "base/huge_pages.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -68,6 +69,34 @@ TEST_F(HugePagesTest, CopiesTakeTheFilesPlace) {
   EXPECT_EQ(seen, 1u);
   std::memcpy(&seen, file->bytes().data() + kHugePage, 8);
   EXPECT_NE(seen, 2u);
+}
+
+TEST_F(HugePagesTest, TheFilesOwnAreKnownAndNotMoved) {
+  auto file = MappedFile::Open(path_);
+  ASSERT_TRUE(file.ok());
+  EXPECT_TRUE(Intact(*file)) << "and so every page has been read";
+  const uintptr_t first = reinterpret_cast<uintptr_t>(file->bytes().data()) / kHugePage;
+  if (!IsHugePage(first)) GTEST_SKIP() << "this file system keeps none, or the system does not say";
+  HugePageMover mover;
+  mover.Want({file->bytes()});
+  mover.Work(60, pool_);
+  EXPECT_TRUE(mover.idle());
+  EXPECT_EQ(mover.moved_bytes(), 0u) << "five whole ones, and the rest is less than one";
+  RefuseHugePages(file->bytes().first(2 * kHugePage));
+  ReleaseMappedPages(file->bytes());
+  EXPECT_TRUE(Intact(*file));
+  EXPECT_FALSE(IsHugePage(first));
+  EXPECT_TRUE(IsHugePage(first + 2)) << "the others are mapped as before";
+}
+
+TEST_F(HugePagesTest, OthersAreNotTakenForHugeOnes) {
+  void* memory = ReserveAtHugePage(kHugePage, PROT_READ | PROT_WRITE);
+  ASSERT_NE(memory, nullptr);
+  ::madvise(memory, kHugePage, MADV_NOHUGEPAGE);
+  std::memset(memory, 1, kHugePage);
+  EXPECT_FALSE(IsHugePage(reinterpret_cast<uintptr_t>(memory) / kHugePage));
+  EXPECT_FALSE(IsHugePage(0)) << "where nothing is mapped";
+  ::munmap(memory, kHugePage);
 }
 
 TEST_F(HugePagesTest, LessThanOneIsLeftAlone) {
