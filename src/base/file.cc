@@ -52,8 +52,8 @@ Result<MappedFile> MappedFile::Open(const std::string& path) {
   MappedFile mapped;
   mapped.path_ = path;
   mapped.size_ = static_cast<size_t>(info.st_size);
-  // At the beginning of a huge page, so that the file system's can be mapped as they are, and others
-  // can take the place of parts of it.
+  // At the beginning of a huge page, so that the file system's can be mapped as they are, and
+  // others can take the place of parts of it.
   void* reserved = ReserveAtHugePage(mapped.size_, PROT_NONE);
   void* address = reserved == nullptr ? MAP_FAILED
                                       : ::mmap(reserved, mapped.size_, PROT_READ,

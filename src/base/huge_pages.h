@@ -14,17 +14,17 @@ class ThreadPool;
 
 inline constexpr size_t kHugePage = size_t{2} << 20;
 
-// Asks for huge pages where memory is written for the first time, or a mapped file is read from disk
-// for the first time. A wish: false where the system knows none.
+// Asks for huge pages where memory is written for the first time, or a mapped file is read from
+// disk for the first time. A wish: false where the system knows none.
 bool WishHugePages(void* data, size_t bytes);
 
-// Asks to map a part of a file by small pages though the system may hold it in huge ones: of a table
-// of which few rows are read each would make a huge page resident.
+// Asks to map a part of a file by small pages though the system may hold it in huge ones: of a
+// table of which few rows are read each would make a huge page resident.
 void RefuseHugePages(std::span<const std::byte> part);
 
 // Whether that huge page is one already: a file system that reads or writes a file in large pieces
-// (Linux 6.16's ext4, XFS) keeps it in huge pages, and a mapping that begins at one gets them as they
-// are. False where the system does not say.
+// (Linux 6.16's ext4, XFS) keeps it in huge pages, and a mapping that begins at one gets them as
+// they are. False where the system does not say.
 bool IsHugePage(uintptr_t number);
 
 // Address space of that many bytes, rounded up to whole small pages, which begins where a huge page

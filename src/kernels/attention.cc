@@ -41,6 +41,23 @@ void ForStretches(const KernelTable& kernels, const KeysValues& kv, const std::b
   }
 }
 
+// Calls use(rows as halves, first position, count) for the runs that [begin, end) lies in.
+template <typename Use>
+void ForRuns(const KeysValues& kv, const std::byte* ring, int64_t begin, int64_t end,
+             const Use& use) {
+  for (int64_t p = begin, n; p < end; p += n) {
+    const int64_t row = p % kv.capacity;
+    n = std::min(end - p, kv.capacity - row);
+    use(reinterpret_cast<const uint16_t*>(ring + row * kv.row_bytes), p, n);
+  }
+}
+
+// One row reads keys and values once: halves then go straight into the products.
+bool TakesHalves(const KernelTable& kernels, const AttentionArgs& args) {
+  return kernels.attention.scores_f16 != nullptr && args.kv.dtype == DType::kF16 &&
+         args.rows == 1 && args.kv.head_dim % 16 == 0;
+}
+
 struct Range {
   int64_t begin, end;
   bool empty() const { return begin >= end; }
@@ -107,16 +124,23 @@ void AttendBlock(const KernelTable& kernels, const AttentionArgs& args, int64_t 
   const auto scores = [&](int64_t r, int64_t key) {
     return scratch + kStretch * d + r * heads * kKeyBlock + key - begin;
   };
-  ForStretches(kernels, kv, kv.k, seen.begin, seen.end, floats,
-               [&](const float* k, int64_t first, int64_t count) {
-                 for (int64_t r = 0; r < args.rows; ++r) {
-                   const Range keys = Visible(args, r, first, first + count);
-                   if (keys.empty()) continue;
-                   kernels.attention.scores(args.q + r * args.q_stride, d, heads,
-                                            k + (keys.begin - first) * d, keys.end - keys.begin, d,
-                                            scores(r, keys.begin), kKeyBlock);
-                 }
-               });
+  const bool halves = TakesHalves(kernels, args);
+  if (halves) {
+    ForRuns(kv, kv.k, seen.begin, seen.end, [&](const uint16_t* k, int64_t first, int64_t count) {
+      kernels.attention.scores_f16(args.q, d, heads, k, count, d, scores(0, first), kKeyBlock);
+    });
+  } else {
+    ForStretches(kernels, kv, kv.k, seen.begin, seen.end, floats,
+                 [&](const float* k, int64_t first, int64_t count) {
+                   for (int64_t r = 0; r < args.rows; ++r) {
+                     const Range keys = Visible(args, r, first, first + count);
+                     if (keys.empty()) continue;
+                     kernels.attention.scores(args.q + r * args.q_stride, d, heads,
+                                              k + (keys.begin - first) * d, keys.end - keys.begin,
+                                              d, scores(r, keys.begin), kKeyBlock);
+                   }
+                 });
+  }
   for (int64_t r = 0; r < args.rows; ++r) {
     const Range keys = Visible(args, r, block);
     if (keys.empty()) continue;
@@ -127,16 +151,23 @@ void AttendBlock(const KernelTable& kernels, const AttentionArgs& args, int64_t 
       std::memset(p.values, 0, sizeof(float) * static_cast<size_t>(d));
     }
   }
-  ForStretches(kernels, kv, kv.v, seen.begin, seen.end, floats,
-               [&](const float* v, int64_t first, int64_t count) {
-                 for (int64_t r = 0; r < args.rows; ++r) {
-                   const Range keys = Visible(args, r, first, first + count);
-                   if (keys.empty()) continue;
-                   kernels.attention.values(scores(r, keys.begin), kKeyBlock, heads,
-                                            v + (keys.begin - first) * d, keys.end - keys.begin, d,
-                                            PartAt(part, r * heads, d).values, PartFloats(d));
-                 }
-               });
+  if (halves) {
+    ForRuns(kv, kv.v, seen.begin, seen.end, [&](const uint16_t* v, int64_t first, int64_t count) {
+      kernels.attention.values_f16(scores(0, first), kKeyBlock, heads, v, count, d,
+                                   PartAt(part, 0, d).values, PartFloats(d));
+    });
+  } else {
+    ForStretches(kernels, kv, kv.v, seen.begin, seen.end, floats,
+                 [&](const float* v, int64_t first, int64_t count) {
+                   for (int64_t r = 0; r < args.rows; ++r) {
+                     const Range keys = Visible(args, r, first, first + count);
+                     if (keys.empty()) continue;
+                     kernels.attention.values(scores(r, keys.begin), kKeyBlock, heads,
+                                              v + (keys.begin - first) * d, keys.end - keys.begin,
+                                              d, PartAt(part, r * heads, d).values, PartFloats(d));
+                   }
+                 });
+  }
 }
 
 void Attend(const KernelTable& kernels, const AttentionArgs& args, float* scratch) {

@@ -55,6 +55,12 @@ struct AttentionKernels {
   // calls.
   void (*values)(const float* p, int64_t stride, int64_t heads, const float* v, int64_t keys,
                  int64_t head_dim, float* out, int64_t out_stride);
+  // The same two on keys and values as the cache holds them, IEEE halves, with the same bits: for
+  // one query row, which reads them once. head_dim is a multiple of 16. Null where there are none.
+  void (*scores_f16)(const float* q, int64_t q_stride, int64_t heads, const uint16_t* k,
+                     int64_t keys, int64_t head_dim, float* scores, int64_t stride) = nullptr;
+  void (*values_f16)(const float* p, int64_t stride, int64_t heads, const uint16_t* v, int64_t keys,
+                     int64_t head_dim, float* out, int64_t out_stride) = nullptr;
   // max = the largest x, at least -FLT_MAX; x = e^(x - max); returns their sum. n >= 1.
   float (*exponentials)(float* x, int64_t n, float* max);
   // y = a y + b x
@@ -64,7 +70,7 @@ struct AttentionKernels {
   void (*store_f16)(const float* x, std::byte* row, int64_t n);
   void (*store_q8_0)(const float* x, std::byte* row, int64_t n);
 
-  const ManyAttention* many;  // null where no instruction is made for it
+  const ManyAttention* many = nullptr;  // null where no instruction is made for it
 };
 
 }  // namespace gemma3n

@@ -33,7 +33,12 @@ constexpr KernelTable MakeTable(std::integer_sequence<int, kTypes...>) {
   table.softcap = Softcap;
   table.gaussian_topk = GaussianTopk;
   table.rope = Rope;
-  table.attention = {AttentionScores, AttentionValues, Exponentials, Blend, StoreF16, StoreQ8_0};
+  table.attention = {.scores = AttentionScores,
+                     .values = AttentionValues,
+                     .exponentials = Exponentials,
+                     .blend = Blend,
+                     .store_f16 = StoreF16,
+                     .store_q8_0 = StoreQ8_0};
   table.depthwise_row = DepthwiseRow;
   return table;
 }

@@ -13,6 +13,7 @@
 
 namespace gemma3n::simd {
 
+inline constexpr int64_t kValueStretch = 32;  // keys whose values stay in the first-level cache
 inline constexpr int kHeads = 4;  // at a time; Gemma 3n has four query heads for each of keys
 
 // scores[h][j] = q[h] . k[j] for kCount heads; rows of scores are `stride` floats apart.
@@ -37,13 +38,41 @@ G3N_INLINE void ScoresOf(const float* q, int64_t q_stride, const float* k, int64
   }
 }
 
+// The same on halves from memory. A stream of them alone comes too slowly, so the keys that are
+// side by side come from the four quarters.
+template <class S, int kCount>
+G3N_INLINE void ScoresOf(const float* q, int64_t q_stride, const uint16_t* k, int64_t keys,
+                         int64_t head_dim, float* scores, int64_t stride) {
+  constexpr int kAhead = 1024;
+  const int64_t quarter = keys / kTileRows;
+  const auto tile = [&](int64_t j, int64_t apart, int64_t count) G3N_LAMBDA {
+    const uint16_t* rows[kTileRows];
+    for (int i = 0; i < kTileRows; ++i) rows[i] = k + Min(j + i * apart, keys - 1) * head_dim;
+    const auto store = [&](int h, typename S::F4 sums) G3N_LAMBDA {
+      float part[kTileRows];
+      S::Store4(part, sums);
+      for (int64_t i = 0; i < count; ++i) scores[h * stride + j + i * apart] = part[i];
+    };
+    constexpr int kMost = kCount > S::kTileTokens ? kCount / 2 : kCount;
+    static_assert(kMost <= S::kTileTokens);
+    typename S::F4 sums[kMost];
+    for (int first = 0; first < kCount; first += kMost) {
+      Tile<S, kMost, kAhead>(rows, q + first * q_stride, q_stride, head_dim, sums);
+      for (int h = 0; h < kMost; ++h) store(first + h, sums[h]);
+    }
+  };
+  for (int64_t j = 0; j < quarter; ++j) tile(j, quarter, kTileRows);
+  if (const int64_t rest = keys % kTileRows; rest > 0) tile(keys - rest, 1, rest);
+}
+
 // out[h][0 .. width) += sum_j p[h][j] v[j][0 .. width) for kCount heads, width <= kVectors vectors.
 // Key after key, so that the result has the same bits however the keys are cut into blocks and
-// runs.
-template <class S, int kCount, int kVectors>
-G3N_INLINE void Columns(const float* p, int64_t stride, const float* v, int64_t v_stride,
-                        int64_t keys, int64_t width, float* out, int64_t out_stride) {
+// runs. Halves are fetched a stretch of keys ahead.
+template <class S, int kCount, int kVectors, class E>
+G3N_INLINE void Columns(const float* p, int64_t stride, const E* v, int64_t v_stride, int64_t keys,
+                        int64_t width, float* out, int64_t out_stride) {
   using F = typename S::F;
+  constexpr bool kHalves = sizeof(E) == 2;
   F acc[kCount][kVectors];
   const bool whole = width == kVectors * S::kLanes;
   const auto part = [&](int c) G3N_LAMBDA { return Min(S::kLanes, width - c * S::kLanes); };
@@ -57,7 +86,15 @@ G3N_INLINE void Columns(const float* p, int64_t stride, const float* v, int64_t 
     F value[kVectors];
     G3N_UNROLL
     for (int c = 0; c < kVectors; ++c) {
-      value[c] = whole ? S::Load(v + c * S::kLanes) : S::LoadN(v + c * S::kLanes, part(c));
+      if constexpr (kHalves) {
+        value[c] = S::LoadHalf(v + c * S::kLanes);
+      } else {
+        value[c] = whole ? S::Load(v + c * S::kLanes) : S::LoadN(v + c * S::kLanes, part(c));
+      }
+    }
+    if constexpr (kHalves) {
+      for (int c = 0; c < kVectors * S::kLanes; c += 32)
+        __builtin_prefetch(v + kValueStretch * v_stride + c);
     }
     G3N_UNROLL
     for (int h = 0; h < kCount; ++h) {
@@ -75,9 +112,9 @@ G3N_INLINE void Columns(const float* p, int64_t stride, const float* v, int64_t 
 }
 
 // out[h] += sum_j p[h][j] v[j]
-template <class S, int kCount>
-G3N_INLINE void ValuesOf(const float* p, int64_t stride, const float* v, int64_t keys,
-                         int64_t head_dim, float* out, int64_t out_stride) {
+template <class S, int kCount, class E>
+G3N_INLINE void ValuesOf(const float* p, int64_t stride, const E* v, int64_t keys, int64_t head_dim,
+                         float* out, int64_t out_stride) {
   constexpr int64_t kWide = S::kColumns * S::kLanes;
   int64_t c = 0;
   for (; c + kWide <= head_dim; c += kWide) {
@@ -98,8 +135,8 @@ G3N_INLINE void ForHeads(int64_t heads, const Run& run) {
   for (; h < heads; ++h) run(std::integral_constant<int, 1>(), h);
 }
 
-template <class S>
-void AttentionScores(const float* q, int64_t q_stride, int64_t heads, const float* k, int64_t keys,
+template <class S, class E>
+void AttentionScores(const float* q, int64_t q_stride, int64_t heads, const E* k, int64_t keys,
                      int64_t head_dim, float* scores, int64_t stride) {
   ForHeads(heads, [&](auto count, int64_t h) G3N_LAMBDA {
     ScoresOf<S, count()>(q + h * q_stride, q_stride, k, keys, head_dim, scores + h * stride,
@@ -107,13 +144,16 @@ void AttentionScores(const float* q, int64_t q_stride, int64_t heads, const floa
   });
 }
 
-template <class S>
-void AttentionValues(const float* p, int64_t stride, int64_t heads, const float* v, int64_t keys,
+template <class S, class E>
+void AttentionValues(const float* p, int64_t stride, int64_t heads, const E* v, int64_t keys,
                      int64_t head_dim, float* out, int64_t out_stride) {
-  ForHeads(heads, [&](auto count, int64_t h) G3N_LAMBDA {
-    ValuesOf<S, count()>(p + h * stride, stride, v, keys, head_dim, out + h * out_stride,
-                         out_stride);
-  });
+  for (int64_t j = 0, n; j < keys; j += n) {
+    n = Min(kValueStretch, keys - j);
+    ForHeads(heads, [&](auto count, int64_t h) G3N_LAMBDA {
+      ValuesOf<S, count()>(p + h * stride + j, stride, v + j * head_dim, n, head_dim,
+                           out + h * out_stride, out_stride);
+    });
+  }
 }
 
 template <class S>
@@ -188,8 +228,10 @@ void StoreQ8_0(const float* x, std::byte* row, int64_t n) {
 template <class S>
 constexpr AttentionKernels MakeAttention() {
   AttentionKernels kernels = {};
-  kernels.scores = AttentionScores<S>;
-  kernels.values = AttentionValues<S>;
+  kernels.scores = AttentionScores<S, float>;
+  kernels.values = AttentionValues<S, float>;
+  kernels.scores_f16 = AttentionScores<S, uint16_t>;
+  kernels.values_f16 = AttentionValues<S, uint16_t>;
   kernels.exponentials = Exponentials<S>;
   kernels.blend = Blend<S>;
   kernels.store_f16 = StoreF16<S>;

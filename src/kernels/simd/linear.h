@@ -16,9 +16,19 @@ inline constexpr int64_t kSlab = 512;  // columns; a multiple of every block
 inline constexpr int kTileRows =
     4;  // weight rows side by side: hides the latency of one accumulator
 
-// sums[t] = {w[0] . x_t, ..., w[3] . x_t} over n columns; x_t = x + t * x_stride.
-template <class S, int kTokens>
-G3N_INLINE void Tile(const float* const w[kTileRows], const float* x, int64_t x_stride, int64_t n,
+template <class S>
+G3N_INLINE typename S::F LoadVector(const float* p) {
+  return S::Load(p);
+}
+template <class S>
+G3N_INLINE typename S::F LoadVector(const uint16_t* halves) {
+  return S::LoadHalf(halves);
+}
+
+// sums[t] = {w[0] . x_t, ..., w[3] . x_t} over n columns; x_t = x + t * x_stride. E: float, or
+// uint16_t for halves, which are fetched kAhead elements ahead and come in whole vectors.
+template <class S, int kTokens, int kAhead = 0, class E>
+G3N_INLINE void Tile(const E* const w[kTileRows], const float* x, int64_t x_stride, int64_t n,
                      typename S::F4 sums[kTokens]) {
   using F = typename S::F;
   F acc[kTokens][kTileRows];
@@ -34,18 +44,27 @@ G3N_INLINE void Tile(const float* const w[kTileRows], const float* x, int64_t x_
     for (int t = 0; t < kTokens; ++t) v[t] = S::Load(x + t * x_stride + c);
     G3N_UNROLL
     for (int r = 0; r < kTileRows; ++r) {
-      const F weight = S::Load(w[r] + c);
+      const F weight = LoadVector<S>(w[r] + c);
       G3N_UNROLL
       for (int t = 0; t < kTokens; ++t) acc[t][r] = S::Fma(weight, v[t], acc[t][r]);
     }
+    if constexpr (kAhead > 0) {
+      constexpr int64_t kLine = 64 / sizeof(E);
+      if (c % kLine == 0) {
+        G3N_UNROLL
+        for (int r = 0; r < kTileRows; ++r) __builtin_prefetch(w[r] + c + kAhead);
+      }
+    }
   }
-  if (c < n) {
-    G3N_UNROLL
-    for (int r = 0; r < kTileRows; ++r) {
-      const F weight = S::LoadN(w[r] + c, n - c);
+  if constexpr (sizeof(E) == sizeof(float)) {
+    if (c < n) {
       G3N_UNROLL
-      for (int t = 0; t < kTokens; ++t) {
-        acc[t][r] = S::Fma(weight, S::LoadN(x + t * x_stride + c, n - c), acc[t][r]);
+      for (int r = 0; r < kTileRows; ++r) {
+        const F weight = S::LoadN(w[r] + c, n - c);
+        G3N_UNROLL
+        for (int t = 0; t < kTokens; ++t) {
+          acc[t][r] = S::Fma(weight, S::LoadN(x + t * x_stride + c, n - c), acc[t][r]);
+        }
       }
     }
   }

@@ -4,11 +4,24 @@
 #include <cstring>
 #include <utility>
 
+#include "base/huge_pages.h"
+
 namespace gemma3n {
 namespace {
 
 int64_t RollingCapacity(const TextConfig& config, int64_t context, int64_t max_rows) {
   return std::min(context, config.sliding_window - 1 + max_rows);
+}
+
+// Huge pages for what each of the runs has beyond the first of them: long contexts are read from
+// end to end at every step, while short ones would leave most of a huge page unused in every run.
+void WishForLongContexts(Buffer& memory, int64_t runs) {
+  const size_t run = memory.size() / static_cast<size_t>(runs);
+  auto* const begin = memory.as<std::byte>();
+  for (std::byte* at = begin; run > 2 * kHugePage && at < begin + memory.size(); at += run) {
+    const auto skipped = reinterpret_cast<uintptr_t>(at) % kHugePage;
+    WishHugePages(at + 2 * kHugePage - skipped, run - 2 * kHugePage);
+  }
 }
 
 }  // namespace
@@ -37,6 +50,7 @@ Result<KvCache> KvCache::Create(const TextConfig& config, int64_t context, int64
     G3N_ASSIGN_OR_RETURN(
         layer.memory, Buffer::Allocate(2 * config.num_kv_heads * layer.capacity * cache.row_bytes_,
                                        "the KV cache"));
+    if (!layer.sliding) WishForLongContexts(layer.memory, 2 * config.num_kv_heads);
     cache.layers_.push_back(std::move(layer));
   }
   return cache;
