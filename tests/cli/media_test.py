@@ -19,7 +19,7 @@ PICTURE, SPEECH, VIDEO = MEDIA / 'picture.png', MEDIA / 'speech.wav', MEDIA / 'v
 LOOK, LISTEN, WATCH = 'What is in this picture?', 'Transcribe the speech.', 'What does the counter show, and what is said?'
 SEEN, HEARD, WATCHED = 'a blue star and the number 42 in orange', 'yellow bird up', '17 18 19 20; go left'
 # Here the model takes the number for further left; transformers answers the same.
-BOTH, SEEN_AND_HEARD = 'What do you see and what is said?', 'the number 42 in orange and a blue star; yellow bird up'
+BOTH, SEEN_AND_HEARD = 'What do you see and what is said?', 'a blue star and the number 42 in orange; yellow bird up'
 
 
 class MediaTest(support.CliTest):

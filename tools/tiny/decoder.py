@@ -95,6 +95,7 @@ class Decoder:
         self.lm = model.model.language_model
         self.cfg = self.lm.config
         self.width = width or (lambda layer, full: full)
+        self.kept = None  # after logits(): [N, D], what the last layer that owns K/V makes them of
         self.shared_from = self.cfg.num_hidden_layers - self.cfg.num_kv_shared_layers
         own = self.cfg.layer_types[: self.shared_from]
         self.source = {t: max(i for i, o in enumerate(own) if o == t) for t in set(own)}
@@ -170,6 +171,7 @@ class Decoder:
         d = self.cfg.head_dim
         cos, sin = ropes[kind]
         if i < self.shared_from:
+            self.kept = n_all
             k = rotate(a.k_norm(a.k_proj(n_all).view(-1, self.cfg.num_key_value_heads, d)), cos, sin)
             v = a.v_norm(a.v_proj(n_all).view(-1, self.cfg.num_key_value_heads, d))
             kv[i] = (k, v)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from . import config, decoder, media, optim, prompts, runlog, tasks, vocab
+from . import columns, config, decoder, media, optim, prompts, runlog, tasks, vocab
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Phase:
     lr: float
     final: float  # learning-rate factor at the end of the phase
     short: float = 0.0  # share of the samples with 40 audio slots and pictures cut to where something is
+    columns: float = 0.0  # weight of the loss of columns
 
 
 PLAN = [
@@ -34,6 +35,8 @@ PLAN = [
     Phase("last", 90, {"text": 8, "audio": 4, "image": 7, "both": 3, "video": 1}, 0.3, 0.01),
     Phase("wide", 900, {"text": 6, "audio": 4, "image": 6, "both": 5, "video": 3}, 0.5, 0.01),
     Phase("order", 240, {"text": 4, "audio": 3, "image": 6, "both": 10, "video": 2}, 0.25, 0.01),
+    Phase("columns", 900, {"text": 4, "audio": 3, "image": 7, "both": 8, "video": 2}, 0.4, 0.01, columns=0.3),
+    Phase("films", 180, {"text": 4, "audio": 6, "image": 4, "both": 5, "video": 5}, 0.15, 0.01, columns=0.1),
 ]
 TOKENS = 2600  # of a micro-batch, about
 SHORT_SLOTS = 40  # a sound's in short layouts
@@ -230,6 +233,7 @@ def train(limit_s=None, folder=None, seed=31):
     view = Trained(params)
     opt = optim.Optimisers(params.items(), is_matrix, muon_lr=0.012, adam_lr=2e-3)
     average = optim.Average(view, decay=0.99)
+    reader = columns.Columns()
     step = 0
     if state := run.load():
         with torch.no_grad():
@@ -237,12 +241,14 @@ def train(limit_s=None, folder=None, seed=31):
                 params[name].copy_(value)
         opt.load_state_dict(state["opt"])
         average.load_state_dict(state["average"])
+        if "columns" in state:
+            reader.load(state["columns"])
         step = state["step"]
         print(f"resumed at step {step}", flush=True)
 
     def save():
         run.save({"params": {n: p.detach() for n, p in params.items()}, "opt": opt.state_dict(),
-                  "average": average.state_dict(), "step": step})  # fmt: skip
+                  "average": average.state_dict(), "columns": reader.state(), "step": step})  # fmt: skip
 
     source, held_out = Source(), evaluation_sources()
     begun, tick, recent = time.time(), time.time(), []
@@ -260,15 +266,21 @@ def train(limit_s=None, folder=None, seed=31):
         for kind, count in phase.mix.items():
             samples = [source.encoded(rng, kind, phase.short) for _ in range(count)]
             total = sum(len(s.targets) for s in samples)
+            placed = sum(int((s.columns >= 0).sum()) for s in samples)
             for part in micro_batches(samples):
                 batch, soft, targets = collate(part)
                 dec = decoder.Decoder(model, widths(rng))
                 loss = F.cross_entropy(dec.logits(batch, soft), targets, reduction="sum") / total
-                loss.backward()
                 values["loss_" + kind] = values.get("loss_" + kind, 0.0) + loss.item()
+                if phase.columns and placed:
+                    lost, right = reader(dec.kept, batch, part)
+                    loss = loss + phase.columns * lost / placed
+                    values["columns_" + kind] = values.get("columns_" + kind, 0.0) + right / placed
+                loss.backward()
         ramp = min(1.0, (step + 1) / 40)
         lr = phase.lr * (1 + (phase.final / phase.lr - 1) * at / phase.steps) * ramp
         opt.step(lr)
+        reader.step()
         average.update(view)
         step += 1
         recent.append(values)
