@@ -22,40 +22,29 @@ Part PartAt(float* parts, int64_t index, int64_t head_dim) {
   return {p, p[head_dim], p[head_dim + 1]};
 }
 
+// Calls use(stored rows, first position, count) for runs of at most `most` of the positions
+// [begin, end) of k or v, which lie together in the ring.
+template <typename Use>
+void ForRuns(const KeysValues& kv, const std::byte* ring, int64_t begin, int64_t end, int64_t most,
+             const Use& use) {
+  for (int64_t p = begin, n; p < end; p += n) {
+    const int64_t row = p % kv.capacity;
+    n = std::min({most, end - p, kv.capacity - row});
+    use(ring + row * kv.row_bytes, p, n);
+  }
+}
+
 // Calls use(rows as floats, first position, count) for stretches of the positions [begin, end) of
 // k or v.
 template <typename Use>
 void ForStretches(const KernelTable& kernels, const KeysValues& kv, const std::byte* ring,
                   int64_t begin, int64_t end, float* floats, const Use& use) {
   const auto expand = kernels.dequantize[static_cast<int>(kv.dtype)];
-  for (int64_t p = begin, n; p < end; p += n) {
-    const int64_t row = p % kv.capacity;
-    n = std::min({kStretch, end - p, kv.capacity - row});
-    const std::byte* stored = ring + row * kv.row_bytes;
-    if (kv.dtype == DType::kF32) {
-      use(reinterpret_cast<const float*>(stored), p, n);
-    } else {
-      expand(stored, floats, n * kv.head_dim);
-      use(floats, p, n);
-    }
-  }
-}
-
-// Calls use(rows as halves, first position, count) for the runs that [begin, end) lies in.
-template <typename Use>
-void ForRuns(const KeysValues& kv, const std::byte* ring, int64_t begin, int64_t end,
-             const Use& use) {
-  for (int64_t p = begin, n; p < end; p += n) {
-    const int64_t row = p % kv.capacity;
-    n = std::min(end - p, kv.capacity - row);
-    use(reinterpret_cast<const uint16_t*>(ring + row * kv.row_bytes), p, n);
-  }
-}
-
-// One row reads keys and values once: halves then go straight into the products.
-bool TakesHalves(const KernelTable& kernels, const AttentionArgs& args) {
-  return kernels.attention.scores_f16 != nullptr && args.kv.dtype == DType::kF16 &&
-         args.rows == 1 && args.kv.head_dim % 16 == 0;
+  ForRuns(kv, ring, begin, end, kStretch, [&](const std::byte* stored, int64_t p, int64_t n) {
+    if (kv.dtype == DType::kF32) return use(reinterpret_cast<const float*>(stored), p, n);
+    expand(stored, floats, n * kv.head_dim);
+    use(floats, p, n);
+  });
 }
 
 struct Range {
@@ -68,6 +57,40 @@ Range Visible(const AttentionArgs& args, int64_t r, int64_t begin, int64_t end) 
 }
 Range Visible(const AttentionArgs& args, int64_t r, int64_t block) {
   return Visible(args, r, block * kKeyBlock, (block + 1) * kKeyBlock);
+}
+
+// One row reads keys and values once: halves then go straight into the products.
+bool TakesHalves(const KernelTable& kernels, const AttentionArgs& args) {
+  return kernels.attention.scores_f16 != nullptr && args.kv.dtype == DType::kF16 &&
+         args.rows == 1 && args.kv.head_dim % 16 == 0;
+}
+
+// The loops for keys or values as they are read.
+auto Scores(const AttentionKernels& kernels, const float*) { return kernels.scores; }
+auto Scores(const AttentionKernels& kernels, const uint16_t*) { return kernels.scores_f16; }
+auto Values(const AttentionKernels& kernels, const float*) { return kernels.values; }
+auto Values(const AttentionKernels& kernels, const uint16_t*) { return kernels.values_f16; }
+
+// Calls use(query row, rows of k or v that it sees, first position, count): halves as they are
+// stored or floats, until every row has had all that it sees of `seen`.
+template <typename Use>
+void ForSeen(const KernelTable& kernels, const AttentionArgs& args, const std::byte* ring,
+             const Range& seen, float* floats, const Use& use) {
+  if (TakesHalves(kernels, args)) {
+    return ForRuns(args.kv, ring, seen.begin, seen.end, kKeyBlock,
+                   [&](const std::byte* x, int64_t first, int64_t count) {
+                     use(0, reinterpret_cast<const uint16_t*>(x), first, count);
+                   });
+  }
+  ForStretches(kernels, args.kv, ring, seen.begin, seen.end, floats,
+               [&](const float* x, int64_t first, int64_t count) {
+                 for (int64_t r = 0; r < args.rows; ++r) {
+                   const Range keys = Visible(args, r, first, first + count);
+                   if (keys.empty()) continue;
+                   use(r, x + (keys.begin - first) * args.kv.head_dim, keys.begin,
+                       keys.end - keys.begin);
+                 }
+               });
 }
 
 // The running result of one query row and head.
@@ -124,23 +147,11 @@ void AttendBlock(const KernelTable& kernels, const AttentionArgs& args, int64_t 
   const auto scores = [&](int64_t r, int64_t key) {
     return scratch + kStretch * d + r * heads * kKeyBlock + key - begin;
   };
-  const bool halves = TakesHalves(kernels, args);
-  if (halves) {
-    ForRuns(kv, kv.k, seen.begin, seen.end, [&](const uint16_t* k, int64_t first, int64_t count) {
-      kernels.attention.scores_f16(args.q, d, heads, k, count, d, scores(0, first), kKeyBlock);
-    });
-  } else {
-    ForStretches(kernels, kv, kv.k, seen.begin, seen.end, floats,
-                 [&](const float* k, int64_t first, int64_t count) {
-                   for (int64_t r = 0; r < args.rows; ++r) {
-                     const Range keys = Visible(args, r, first, first + count);
-                     if (keys.empty()) continue;
-                     kernels.attention.scores(args.q + r * args.q_stride, d, heads,
-                                              k + (keys.begin - first) * d, keys.end - keys.begin,
-                                              d, scores(r, keys.begin), kKeyBlock);
-                   }
-                 });
-  }
+  ForSeen(kernels, args, kv.k, seen, floats,
+          [&](int64_t r, const auto* k, int64_t first, int64_t count) {
+            Scores(kernels.attention, k)(args.q + r * args.q_stride, d, heads, k, count, d,
+                                         scores(r, first), kKeyBlock);
+          });
   for (int64_t r = 0; r < args.rows; ++r) {
     const Range keys = Visible(args, r, block);
     if (keys.empty()) continue;
@@ -151,23 +162,11 @@ void AttendBlock(const KernelTable& kernels, const AttentionArgs& args, int64_t 
       std::memset(p.values, 0, sizeof(float) * static_cast<size_t>(d));
     }
   }
-  if (halves) {
-    ForRuns(kv, kv.v, seen.begin, seen.end, [&](const uint16_t* v, int64_t first, int64_t count) {
-      kernels.attention.values_f16(scores(0, first), kKeyBlock, heads, v, count, d,
-                                   PartAt(part, 0, d).values, PartFloats(d));
-    });
-  } else {
-    ForStretches(kernels, kv, kv.v, seen.begin, seen.end, floats,
-                 [&](const float* v, int64_t first, int64_t count) {
-                   for (int64_t r = 0; r < args.rows; ++r) {
-                     const Range keys = Visible(args, r, first, first + count);
-                     if (keys.empty()) continue;
-                     kernels.attention.values(scores(r, keys.begin), kKeyBlock, heads,
-                                              v + (keys.begin - first) * d, keys.end - keys.begin,
-                                              d, PartAt(part, r * heads, d).values, PartFloats(d));
-                   }
-                 });
-  }
+  ForSeen(kernels, args, kv.v, seen, floats,
+          [&](int64_t r, const auto* v, int64_t first, int64_t count) {
+            Values(kernels.attention, v)(scores(r, first), kKeyBlock, heads, v, count, d,
+                                         PartAt(part, r * heads, d).values, PartFloats(d));
+          });
 }
 
 void Attend(const KernelTable& kernels, const AttentionArgs& args, float* scratch) {

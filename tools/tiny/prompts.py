@@ -7,8 +7,8 @@ import torch
 from . import config
 
 IMAGE_TEXT = "\n\n<start_of_image><image_soft_token><end_of_image>\n\n"
-WHOLE = [i % 16 for i in range(config.IMAGE_TOKENS)]
 AUDIO_TEXT = "\n\n<start_of_audio><audio_soft_token><end_of_audio>\n\n"
+WHOLE = [i % 16 for i in range(config.IMAGE_TOKENS)]  # columns of the soft tokens of a picture that is not cut
 
 
 @dataclass
