@@ -74,9 +74,10 @@ ThreadPool::~ThreadPool() {
   for (auto& worker : workers_) worker.join();
 }
 
-void ThreadPool::Run(int64_t count, int64_t grain, Task task, const void* body) {
+void ThreadPool::RunTask(int64_t count, int64_t grain, bool guided, Task task, const void* body) {
   count_ = count;  // the gate is shut and no one is inside: these are this thread's alone
   grain_ = grain;
+  guided_ = guided;
   task_ = task;
   body_ = body;
   next_.store(0, std::memory_order_relaxed);
@@ -89,10 +90,14 @@ void ThreadPool::Run(int64_t count, int64_t grain, Task task, const void* body) 
 }
 
 void ThreadPool::Drain() {
-  for (;;) {
-    const int64_t begin = next_.fetch_add(grain_, std::memory_order_relaxed);
-    if (begin >= count_) return;
-    task_(body_, begin, std::min(begin + grain_, count_));
+  constexpr int64_t kShare = 2;  // a guided range is this part of what is a thread's of the rest
+  int64_t begin = next_.load(std::memory_order_relaxed);
+  while (begin < count_) {
+    const int64_t range =
+        guided_ ? std::max(grain_, (count_ - begin) / (kShare * threads())) : grain_;
+    if (!next_.compare_exchange_weak(begin, begin + range, std::memory_order_relaxed)) continue;
+    task_(body_, begin, std::min(begin + range, count_));
+    begin = next_.load(std::memory_order_relaxed);
   }
 }
 

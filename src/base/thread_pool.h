@@ -28,14 +28,14 @@ class ThreadPool {
   // loop at a time, from one thread.
   template <typename Body>
   void ParallelFor(int64_t count, int64_t grain, const Body& body) {
-    if (count <= 0) return;
-    if (workers_.empty() || count <= grain) return body(int64_t{0}, count);
-    Run(
-        count, grain < 1 ? 1 : grain,
-        [](const void* self, int64_t begin, int64_t end) {
-          (*static_cast<const Body*>(self))(begin, end);
-        },
-        &body);
+    Run(count, grain, /*guided=*/false, body);
+  }
+
+  // The same in ranges that begin long and become shorter, down to about `grain` items, so that
+  // each is read in one run and yet no thread waits long for the last.
+  template <typename Body>
+  void ParallelForGuided(int64_t count, int64_t grain, const Body& body) {
+    Run(count, grain, /*guided=*/true, body);
   }
 
   // Physical cores of this machine that this process may use, at least 1.
@@ -43,7 +43,16 @@ class ThreadPool {
 
  private:
   using Task = void (*)(const void* body, int64_t begin, int64_t end);
-  void Run(int64_t count, int64_t grain, Task task, const void* body);
+  template <typename Body>
+  void Run(int64_t count, int64_t grain, bool guided, const Body& body) {
+    if (count <= 0) return;
+    if (workers_.empty() || count <= grain) return body(int64_t{0}, count);
+    const Task task = [](const void* self, int64_t begin, int64_t end) {
+      (*static_cast<const Body*>(self))(begin, end);
+    };
+    RunTask(count, grain < 1 ? 1 : grain, guided, task, &body);
+  }
+  void RunTask(int64_t count, int64_t grain, bool guided, Task task, const void* body);
   void Work();
   void Drain();
 
@@ -56,6 +65,7 @@ class ThreadPool {
   alignas(64) std::atomic<uint32_t> gate_{0};
   alignas(64) std::atomic<int64_t> next_{0};
   int64_t count_ = 0, grain_ = 1;
+  bool guided_ = false;
   Task task_ = nullptr;
   const void* body_ = nullptr;
 };

@@ -22,7 +22,7 @@ int64_t RangeRows(int64_t rows, int64_t threads, const ManyRowsKernels& kernels)
 }
 
 // The kernels for all the products; null where there are none.
-const ManyRowsKernels* Choose(std::initializer_list<Ops::Product> products, int64_t rows,
+const ManyRowsKernels* Choose(std::span<const Ops::Product> products, int64_t rows,
                               const KernelTable& table) {
   for (const ManyRowsKernels* kernels :
        {rows <= kSeveralRows ? table.several_rows : nullptr, table.many_rows}) {
@@ -36,7 +36,7 @@ const ManyRowsKernels* Choose(std::initializer_list<Ops::Product> products, int6
 
 }  // namespace
 
-bool ManyRowsLinear(std::initializer_list<Ops::Product> products, const ManyRowsInput& in,
+bool ManyRowsLinear(std::span<const Ops::Product> products, const ManyRowsInput& in,
                     const Ops& ops) {
   const ConstView& x = in.x;
   const bool gated = in.up.data != nullptr;

@@ -1,7 +1,7 @@
 // Ops::LinearEach for many rows: the products cut for the threads.
 #pragma once
 
-#include <initializer_list>
+#include <span>
 
 #include "kernels/ops.h"
 
@@ -17,7 +17,7 @@ struct ManyRowsInput {
 
 // Multiplies by the table's many_rows kernels, in ops.Scratch. False, and nothing is done, where x
 // has fewer than kManyRows rows or the table has no kernel for a product's type or for `up`.
-bool ManyRowsLinear(std::initializer_list<Ops::Product> products, const ManyRowsInput& in,
+bool ManyRowsLinear(std::span<const Ops::Product> products, const ManyRowsInput& in,
                     const Ops& ops);
 
 }  // namespace gemma3n

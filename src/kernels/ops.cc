@@ -18,16 +18,17 @@ constexpr int64_t kRangesPerThread = 8;  // so that a thread that is interrupted
 
 }  // namespace
 
-void Ops::LinearEach(std::initializer_list<Product> products, const ConstView& x) const {
+void Ops::LinearEach(std::span<const Product> products, const ConstView& x) const {
   if (x.rows <= 0) return;
-  if (x.rows <= kFewRows) return LinearFew({products.begin(), products.size()}, x);
+  if (x.rows <= kFewRows) return LinearFew(products, x);
   if (precision_ == Precision::kAuto && ManyRowsLinear(products, {x, {}}, *this)) return;
   for (const Product& product : products) ExactLinear(product.w, x, product.y);
 }
 
 void Ops::LinearGated(const Matrix& w, const View& gate, const ConstView& up, const View& y) const {
+  const Product product = {w, y};
   if (gate.rows > kFewRows && precision_ == Precision::kAuto &&
-      ManyRowsLinear({{w, y}}, {gate, up}, *this)) {
+      ManyRowsLinear(std::span(&product, 1), {gate, up}, *this)) {
     return;
   }
   constexpr int64_t kPiece = 4096;  // splits one row over the threads

@@ -30,10 +30,13 @@ class Ops {
   // The same for several W of one x, which is rounded once; of few rows, in one loop over the
   // threads. One call at a time: it may use memory that this object keeps.
   struct Product {
-    const Matrix& w;
+    Matrix w;
     View y;
   };
-  void LinearEach(std::initializer_list<Product> products, const ConstView& x) const;
+  void LinearEach(std::span<const Product> products, const ConstView& x) const;
+  void LinearEach(std::initializer_list<Product> products, const ConstView& x) const {
+    LinearEach(std::span(products.begin(), products.size()), x);
+  }
 
   // y[t] = W (gelu_tanh(gate[t]) * up[t]); what gate holds afterwards is unspecified.
   void LinearGated(const Matrix& w, const View& gate, const ConstView& up, const View& y) const;

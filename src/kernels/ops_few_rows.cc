@@ -22,13 +22,12 @@ const FewRowsKernel* Few(const KernelTable& kernels, Precision precision, const 
   return few.multiply != nullptr ? &few : nullptr;
 }
 
-// A product cut into ranges of rows of W.
+// A product cut into blocks of rows of W.
 struct Part {
   const Ops::Product* product = nullptr;
   const FewRowsKernel* few = nullptr;
   PlaneRows planes;
-  int64_t range = 0;            // rows of W
-  int64_t first = 0, last = 0;  // its ranges among all
+  int64_t first = 0, last = 0;  // its blocks of rows among all
 };
 
 int64_t PlaneBytes(const Part& part, const ConstView& x) {
@@ -79,29 +78,25 @@ void Ops::LinearFew(std::span<const Product> products, const ConstView& x) const
     free += bytes;
   }
 
-  const int64_t wanted =
-      std::max(kMinRangeBytes, CeilDiv(total, pool_.threads() * kRangesPerThread));
-  int64_t ranges = 0;
+  int64_t blocks = 0;
   for (int64_t i = 0; i < count; ++i) {
-    const Matrix& w = parts[i].product->w;
-    const int64_t row = std::max<int64_t>(1, RowBytes(w.dtype, x.cols) * x.rows);
-    parts[i].range = CeilDiv(CeilDiv(wanted, row), kRowBlock) * kRowBlock;
-    parts[i].first = ranges;
-    ranges = parts[i].last = ranges + CeilDiv(w.rows, parts[i].range);
+    parts[i].first = blocks;
+    blocks = parts[i].last = blocks + CeilDiv(parts[i].product->w.rows, kRowBlock);
   }
-  const int64_t grain = pool_.threads() == 1 ? ranges : 1;
-  pool_.ParallelFor(ranges, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const Part* part = parts;
-      while (i >= part->last) ++part;
+  const int64_t grain = CeilDiv(kMinRangeBytes, std::max<int64_t>(1, CeilDiv(total, blocks)));
+  pool_.ParallelForGuided(blocks, grain, [&](int64_t begin, int64_t end) {
+    for (const Part* part = parts; begin < end; ++part) {
+      if (begin >= part->last) continue;
       const Matrix& w = part->product->w;
-      const int64_t row = (i - part->first) * part->range,
-                    stop = std::min(row + part->range, w.rows);
+      const int64_t stop = std::min(end, part->last);
+      const int64_t row_begin = (begin - part->first) * kRowBlock,
+                    row_end = std::min((stop - part->first) * kRowBlock, w.rows);
       if (part->few != nullptr) {
-        part->few->multiply(w, {row, stop}, part->planes, part->product->y);
+        part->few->multiply(w, {row_begin, row_end}, part->planes, part->product->y);
       } else {
-        kernels_.linear[static_cast<int>(w.dtype)](w, row, stop, x, part->product->y);
+        kernels_.linear[static_cast<int>(w.dtype)](w, row_begin, row_end, x, part->product->y);
       }
+      begin = stop;
     }
   });
 }

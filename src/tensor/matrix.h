@@ -43,6 +43,7 @@ struct View {
   View(float* d, int64_t r, int64_t c, int64_t s) : data(d), rows(r), cols(c), stride(s) {}
   float* row(int64_t r) const { return data + r * stride; }
   View Rows(int64_t begin, int64_t count) const { return {row(begin), count, cols, stride}; }
+  View Cols(int64_t begin, int64_t count) const { return {data + begin, rows, count, stride}; }
 };
 
 struct ConstView {

@@ -49,14 +49,18 @@ Status AltUpInit(const std::vector<Matrix>& projections, const ConstView& h0, co
       ExpectShape(streams, ctx.config.altup_num_inputs * tokens, d, "altup streams"));
   ctx.ops.ForRows(tokens,
                   [&](int64_t t) { std::memcpy(streams.row(t), h0.row(t), sizeof(float) * d); });
+  Ops::Product products[kMaxStreams];  // [T, D] -> [T, D] each
   for (size_t j = 0; j < projections.size(); ++j) {
-    const View stream = streams.Rows(static_cast<int64_t>(j + 1) * tokens, tokens);
-    ctx.ops.Linear(projections[j], h0, stream);  // [T, D] -> [T, D]
-    ctx.ops.ForRows(tokens, [&](int64_t t) {
-      const KernelTable& k = ctx.ops.kernels();
-      MatchMagnitude(k, std::sqrt(MeanSquare(k, h0.row(t), d)), stream.row(t), d);
-    });
+    products[j] = {projections[j], streams.Rows(static_cast<int64_t>(j + 1) * tokens, tokens)};
   }
+  ctx.ops.LinearEach(std::span(products, projections.size()), h0);
+  ctx.ops.ForRows(tokens, [&](int64_t t) {
+    const KernelTable& k = ctx.ops.kernels();
+    const float magnitude = std::sqrt(MeanSquare(k, h0.row(t), d));
+    for (size_t j = 0; j < projections.size(); ++j) {
+      MatchMagnitude(k, magnitude, products[j].y.row(t), d);
+    }
+  });
   ctx.Tap("altup_init", streams);
   return OkStatus();
 }

@@ -136,8 +136,9 @@ Result<View> Decoder::Forward(std::span<const BatchRow> all_rows, std::span<KvCa
   // What the layers read.
   View h0 = ctx.Tensor(tokens, d), n = ctx.Tensor(tokens, d);
   View streams = ctx.Tensor(a * tokens, d), predicted = ctx.Tensor(a * tokens, d);
-  const View ple_all = ctx.Tensor(last_owner * tokens, c.per_layer_dim);
-  const View ple_kept = ctx.Tensor((c.num_layers - last_owner) * kept.count(), c.per_layer_dim);
+  const int64_t p = c.per_layer_dim;
+  const View ple_all = ctx.Tensor(tokens, last_owner * p);
+  const View ple_kept = ctx.Tensor(kept.count(), (c.num_layers - last_owner) * p);
   G3N_RETURN_IF_ERROR(EmbedTokens(weights_.embed_tokens, hard_, rows, h0, ctx));
   G3N_RETURN_IF_ERROR(
       PerLayerInputs(weights_, model_.layers, 0, last_owner, rows, h0, ple_all, ctx));
@@ -162,9 +163,8 @@ Result<View> Decoder::Forward(std::span<const BatchRow> all_rows, std::span<KvCa
         *table = KeepRows(*table, 1, kept);
       }
     }
-    const auto count = static_cast<int64_t>(rows.size());
-    const View ple = i < last_owner ? ple_all.Rows(i * count, count)
-                                    : ple_kept.Rows((i - last_owner) * count, count);
+    const View ple =
+        i < last_owner ? ple_all.Cols(i * p, p) : ple_kept.Cols((i - last_owner) * p, p);
     ctx.Tap("per_layer_input", ple);
     G3N_RETURN_IF_ERROR(
         DecoderLayerClose(layer, n, ple, rows, caches, rope.For(c.sliding[i]), predicted, ctx));

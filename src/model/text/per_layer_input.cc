@@ -18,14 +18,15 @@ Status PerLayerInputs(const TextWeights& weights, std::span<const int> layers, i
   const TextConfig& c = ctx.config;
   const int64_t tokens = static_cast<int64_t>(rows.size()), p = c.per_layer_dim;
   G3N_RETURN_IF_ERROR(ExpectShape(h0, tokens, c.hidden_size, "per-layer inputs: embeddings"));
-  G3N_RETURN_IF_ERROR(ExpectShape(out, (end - begin) * tokens, p, "per-layer inputs"));
+  G3N_RETURN_IF_ERROR(ExpectShape(out, tokens, (end - begin) * p, "per-layer inputs"));
   Arena::Scope scope(ctx.arena);
   const KernelTable& k = ctx.ops.kernels();
 
-  for (int64_t i = begin; i < end;
-       ++i) {  // context part                       [T, D] -> [T, P] per layer
-    ctx.ops.Linear(weights.per_layer_model_projection.RowSlice(layers[i] * p, p), h0,
-                   out.Rows((i - begin) * tokens, tokens));
+  // The context part, [T, D] -> [T, P] per layer, of neighbouring layers in one product.
+  for (int64_t i = begin, next; i < end; i = next) {
+    for (next = i + 1; next < end && layers[next] == layers[next - 1] + 1;) ++next;
+    ctx.ops.Linear(weights.per_layer_model_projection.RowSlice(layers[i] * p, (next - i) * p), h0,
+                   out.Cols((i - begin) * p, (next - i) * p));
   }
   const View table_rows = ctx.Tensor(ctx.ops.pool().threads(), weights.embed_tokens_per_layer.cols);
   const float context_scale = 1.0f / std::sqrt(static_cast<float>(c.hidden_size));
@@ -36,7 +37,7 @@ Status PerLayerInputs(const TextWeights& weights, std::span<const int> layers, i
     float* u = table_rows.row(slot);  // [L * P]
     ctx.ops.Row(weights.embed_tokens_per_layer, id >= 0 && id < c.vocab_size_per_layer ? id : 0, u);
     for (int64_t i = begin; i < end; ++i) {
-      float* x = out.row((i - begin) * tokens + t);
+      float* x = out.row(t) + (i - begin) * p;
       k.scale(context_scale, x, p);
       k.rms_norm(x, weights.per_layer_projection_norm.data(), x, p, c.rms_norm_eps);
       k.axpy(token_scale, u + layers[i] * p, x, p);

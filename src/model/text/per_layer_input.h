@@ -20,8 +20,8 @@ inline constexpr int64_t kPerLayerRowsHeld = 64;
 void ReleasePerLayerRows(const TextWeights& weights);
 
 // Per-layer inputs of layers[begin, end) (positions in the nested model's list of checkpoint
-// layers). h0: [T, D]; out: [(end - begin) * T, P], layer-major. Ids at or past the per-layer
-// vocabulary use row 0.
+// layers). h0: [T, D]; out: [T, (end - begin) * P]. Ids at or past the per-layer vocabulary use
+// row 0.
 Status PerLayerInputs(const TextWeights& weights, std::span<const int> layers, int64_t begin,
                       int64_t end, std::span<const BatchRow> rows, const ConstView& h0,
                       const View& out, const StageContext& ctx);

@@ -40,11 +40,12 @@ void FewRowsMlp(const MlpWeights& w, const ConstView& x, const View& gate, const
   const KernelTable& k = ctx.ops.kernels();
   const View up = ctx.Tensor(gate.rows, gate.cols);
   const ColumnMatrix down = w.down_columns->Get(ctx.ops.pool());
-  ctx.ops.LinearRows(w.up.RowSlice(0, gate.cols), NonZero(gate, 0, gate.rows, ctx), x, up);
+  const std::span<int32_t> any = NonZero(gate, 0, gate.rows, ctx);
+  ctx.ops.LinearRows(w.up.RowSlice(0, gate.cols), any, x, up);
   Survivors survivors[kFewRows];
   for (int64_t t = 0; t < gate.rows; ++t) {
     Survivors& s = survivors[t];
-    s.columns = NonZero(gate, t, t + 1, ctx);
+    s.columns = gate.rows == 1 ? any : NonZero(gate, t, t + 1, ctx);
     s.values = gate.row(t);  // moved together in place
     for (int64_t i = 0; i < s.count(); ++i) {
       const int32_t column = s.columns[static_cast<size_t>(i)];

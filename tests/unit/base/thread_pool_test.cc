@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <map>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -18,14 +21,35 @@ TEST(ThreadPool, CoversEveryItemOnceWhateverTheGrain) {
     for (int64_t count : {0, 1, 2, 7, 64, 1000}) {
       for (int64_t grain : {0, 1, 3, 64, 5000}) {
         std::vector<std::atomic<int>> hits(count);
-        pool.ParallelFor(count, grain, [&](int64_t begin, int64_t end) {
+        const auto hit = [&](int64_t begin, int64_t end) {
           ASSERT_LT(begin, end);
           for (int64_t i = begin; i < end; ++i) hits[i].fetch_add(1);
-        });
+        };
+        pool.ParallelFor(count, grain, hit);
         for (int64_t i = 0; i < count; ++i) ASSERT_EQ(hits[i].load(), 1) << i << " of " << count;
+        pool.ParallelForGuided(count, grain, hit);
+        for (int64_t i = 0; i < count; ++i) ASSERT_EQ(hits[i].load(), 2) << i << " of " << count;
       }
     }
   }
+}
+
+TEST(ThreadPool, GuidedRangesBecomeShorterDownToTheGrain) {
+  ThreadPool pool(2);
+  std::mutex mutex;
+  std::map<int64_t, int64_t> ranges;  // begin to length
+  pool.ParallelForGuided(1000, 10, [&](int64_t begin, int64_t end) {
+    const std::lock_guard lock(mutex);
+    ranges[begin] = end - begin;
+  });
+  EXPECT_EQ(ranges.begin()->second, 250);  // half of a thread's half
+  int64_t before = 250;
+  for (const auto& [begin, length] : ranges) {
+    EXPECT_LE(length, before) << begin;
+    EXPECT_GE(length, std::min<int64_t>(10, 1000 - begin)) << begin;
+    before = length;
+  }
+  EXPECT_LT(ranges.size(), 25u);
 }
 
 TEST(ThreadPool, ManyShortLoopsInARow) {
