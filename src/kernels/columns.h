@@ -1,9 +1,5 @@
-// A Q4_0 matrix column by column, for an x that is mostly zeros: only the columns of what is not
-// zero are read. Values and scales stay what they were, so nothing is lost.
-//
-// For each block of 32 columns: the scales of all rows (halves), then column after column the
-// levels, in each 16 bytes those of 32 rows: row j in the low nibble of byte j, row j + 16 in the
-// high one.
+// A matrix column by column, for an x that is mostly zeros: only the columns of what is not zero
+// are read. Levels and scales stay what they were (column_layout.h), so nothing is lost.
 #pragma once
 
 #include <atomic>
@@ -22,6 +18,7 @@ namespace gemma3n {
 // prompts or scores never pays for it.
 class LazyColumns {
  public:
+  // Whether w's type has a layout by columns, and its size is whole tiles of that.
   static bool Suits(const Matrix& w);
   // Precondition: Suits(w). w must outlive this. mapped: w lies in a mapped file, whose pages are
   // let go once the copy is made: prompts read them, decoding does not.

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "kernels/attention_kernels.h"
+#include "kernels/column_layout.h"
 #include "tensor/matrix.h"
 
 namespace gemma3n {
@@ -25,16 +26,6 @@ struct DepthwiseArgs {
   int64_t pad = 0;                     // columns of zeros before the first; as many as it takes after the last
   float* out = nullptr;                // [out_width, channels], none of it in the input
   int64_t out_width = 0;
-};
-
-// A Q4_0 matrix column by column; see columns.h.
-struct ColumnMatrix {
-  int64_t rows = 0, cols = 0;
-  const std::byte* data = nullptr;
-
-  int64_t block_bytes() const { return 18 * rows; }  // of 32 columns
-  const std::byte* scales(int64_t col) const { return data + col / 32 * block_bytes(); }
-  const std::byte* levels(int64_t col) const { return scales(col) + 2 * rows + col % 32 * (rows / 2); }
 };
 
 struct KernelTable {
@@ -59,9 +50,11 @@ struct KernelTable {
   using LinearFn = void (*)(const Matrix& w, int64_t row_begin, int64_t row_end, const ConstView& x, const View& y);
   LinearFn linear[kDTypeCount];
 
-  // y[r] = sum_i x[i] * w[r, list[i]], in order, for r in [row_begin, row_end), multiples of 32.
-  void (*columns)(const ColumnMatrix& w, int64_t row_begin, int64_t row_end, const int32_t* list, const float* x,
-                  int64_t count, float* y);
+  // y[r] = sum_i x[i] * w[r, list[i]], in order, for r in [row_begin, row_end), multiples of 32. Indexed by DType; null
+  // where LayoutByColumns has none.
+  using ColumnsFn = void (*)(const ColumnMatrix& w, int64_t row_begin, int64_t row_end, const int32_t* list,
+                             const float* x, int64_t count, float* y);
+  ColumnsFn columns[kDTypeCount];
 
   // y[t, r] += sum_i values[i] * w[r, columns[i]], in order, over the places i of row t (sparse.h), for kSparseOutputs
   // rows r.   w: [kSparseOutputs, kSparseColumns], rows kSparseStride apart, y: [at.rows, kSparseOutputs]

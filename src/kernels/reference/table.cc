@@ -15,7 +15,9 @@ constexpr KernelTable MakeTable(std::integer_sequence<int, kTypes...>) {
   table.sparse_rows = 32;
   ((table.linear[kTypes] = Linear<static_cast<DType>(kTypes)>), ...);
   ((table.dequantize[kTypes] = Dequantize<static_cast<DType>(kTypes)>), ...);
-  table.columns = Columns;
+  for (int type = 0; type < kDTypeCount; ++type) {
+    if (LayoutByColumns(static_cast<DType>(type)).block > 0) table.columns[type] = Columns;
+  }
   table.compress = Compress;
   table.add_sparse = AddSparse;
   table.rms_norm = RmsNorm;

@@ -6,59 +6,77 @@
 
 namespace gemma3n::simd {
 
-// kGroups times 32 rows from `row` on; the sums stay in registers.
-template <class S, int kGroups>
+// A column from a row on, as vectors of its values, which have the bits that dequantising gives.
+template <class S, DType kType>
+class Column {
+  using F = typename S::F;
+  static constexpr ColumnLayout kLayout = LayoutByColumns(kType);
+
+ public:
+  G3N_INLINE Column(const ColumnMatrix& w, int64_t col, int64_t row)
+      : scales_(w.data + kLayout.scales(w.rows, col) + 2 * row),
+        levels_(w.data + kLayout.levels(w.rows, col) + kLayout.column_bytes(row)) {}
+
+  // Asks for so many rows, into the second-level cache.
+  template <int kRows>
+  G3N_INLINE void Prefetch() const {
+    Ask<2 * kRows>(scales_);
+    Ask<kLayout.column_bytes(kRows)>(levels_);
+  }
+
+  // Rows r, r + 1, ...; r is a multiple of kLanes.
+  G3N_INLINE F Values(int r) const {
+    const F d = S::LoadHalf(scales_ + 2 * r);
+    if constexpr (kLayout.bits == 4) {
+      return S::Mul(d, S::Level(S::Centered(S::Set1(1), 8), Nibbles(r)));
+    } else {
+      return S::Mul(d, S::ToFloat(S::LoadI8(reinterpret_cast<const int8_t*>(levels_) + r)));
+    }
+  }
+
+ private:
+  template <int kBytes>
+  static G3N_INLINE void Ask(const std::byte* p) {
+    for (int b = 0; b < kBytes; b += 64) __builtin_prefetch(p + b, 0, 2);
+  }
+  // In the low four bits of each lane.
+  G3N_INLINE typename S::I Nibbles(int r) const {
+    const auto* bytes = reinterpret_cast<const uint8_t*>(levels_) + r / 32 * 16 + r % 16;
+    return S::Shift(S::LoadU8(bytes), r % 32 < 16 ? 0 : -4);
+  }
+
+  const std::byte *scales_, *levels_;
+};
+
+// kRows from `row` on; the sums stay in registers.
+template <class S, DType kType, int kRows>
 G3N_INLINE void AddColumns(const ColumnMatrix& w, int64_t row, const int32_t* list, const float* x,
                            int64_t count, float* y) {
-  using F = typename S::F;
-  constexpr int kVectors = 16 / S::kLanes;
-  constexpr int64_t kAhead = 16;  // columns ahead that are asked for, into the second-level cache
-  F acc[kGroups][2][kVectors];
+  constexpr int kVectors = kRows / S::kLanes;
+  constexpr int64_t kAhead = 16;  // columns ahead that are asked for
+  typename S::F sum[kVectors];
   G3N_UNROLL
-  for (int g = 0; g < kGroups; ++g) {
-    G3N_UNROLL
-    for (int i = 0; i < kVectors; ++i) acc[g][0][i] = acc[g][1][i] = S::Zero();
-  }
+  for (int v = 0; v < kVectors; ++v) sum[v] = S::Zero();
   for (int64_t i = 0; i < count; ++i) {
-    const int32_t ahead = list[Min(i + kAhead, count - 1)];
-    for (int b = 0; b < 16 * kGroups; b += 64)
-      __builtin_prefetch(w.levels(ahead) + row / 2 + b, 0, 2);
-    for (int b = 0; b < 64 * kGroups; b += 64)
-      __builtin_prefetch(w.scales(ahead) + 2 * row + b, 0, 2);
-
-    const auto* levels = reinterpret_cast<const uint8_t*>(w.levels(list[i]) + row / 2);
-    const std::byte* scales = w.scales(list[i]) + 2 * row;
-    const auto values = S::Centered(S::Set1(x[i]), 8);
+    Column<S, kType>(w, list[Min(i + kAhead, count - 1)], row).template Prefetch<kRows>();
+    const Column<S, kType> column(w, list[i], row);
+    const auto factor = S::Set1(x[i]);
     G3N_UNROLL
-    for (int g = 0; g < kGroups; ++g) {
-      G3N_UNROLL
-      for (int v = 0; v < kVectors; ++v) {
-        const auto q = S::LoadU8(levels + 16 * g + v * S::kLanes);
-        const std::byte* d = scales + 64 * g + 2 * v * S::kLanes;
-        acc[g][0][v] = S::Fma(S::Level(values, q), S::LoadHalf(d), acc[g][0][v]);
-        acc[g][1][v] = S::Fma(S::Level(values, S::Shift(q, -4)), S::LoadHalf(d + 32), acc[g][1][v]);
-      }
-    }
+    for (int v = 0; v < kVectors; ++v)
+      sum[v] = S::Fma(column.Values(v * S::kLanes), factor, sum[v]);
   }
   G3N_UNROLL
-  for (int g = 0; g < kGroups; ++g) {
-    G3N_UNROLL
-    for (int v = 0; v < kVectors; ++v) {
-      S::Store(y + 32 * g + v * S::kLanes, acc[g][0][v]);
-      S::Store(y + 32 * g + 16 + v * S::kLanes, acc[g][1][v]);
-    }
-  }
+  for (int v = 0; v < kVectors; ++v) S::Store(y + v * S::kLanes, sum[v]);
 }
 
-template <class S>
+template <class S, DType kType>
 void Columns(const ColumnMatrix& w, int64_t row_begin, int64_t row_end, const int32_t* list,
              const float* x, int64_t count, float* y) {
-  // Sums that fit the registers: 16 of sixteen lanes, 8 of eight or four.
-  constexpr int kGroups = S::kLanes >= 8 ? S::kLanes * S::kLanes / 32 : 1;
+  // Sums that fit the registers: 16 of sixteen lanes, 8 of eight.
+  constexpr int kRows = S::kLanes * S::kLanes;
   int64_t r = row_begin;
-  for (; r + 32 * kGroups <= row_end; r += 32 * kGroups)
-    AddColumns<S, kGroups>(w, r, list, x, count, y + r);
-  for (; r < row_end; r += 32) AddColumns<S, 1>(w, r, list, x, count, y + r);
+  for (; r + kRows <= row_end; r += kRows) AddColumns<S, kType, kRows>(w, r, list, x, count, y + r);
+  for (; r < row_end; r += 32) AddColumns<S, kType, 32>(w, r, list, x, count, y + r);
 }
 
 }  // namespace gemma3n::simd

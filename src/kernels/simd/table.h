@@ -17,6 +17,8 @@ template <class S, DType kType>
 constexpr void FillDType(KernelTable& table) {
   table.linear[static_cast<int>(kType)] = Linear<S, kType>;
   table.dequantize[static_cast<int>(kType)] = Dequantize<S, kType>;
+  if constexpr (LayoutByColumns(kType).block > 0)
+    table.columns[static_cast<int>(kType)] = Columns<S, kType>;
 }
 
 template <class S>
@@ -44,7 +46,6 @@ constexpr KernelTable MakeTable(const char* name, const PackedKernels* float32,
   FillDType<S, DType::kQ6_K>(table);
   FillDType<S, DType::kIQ4_NL>(table);
   FillDType<S, DType::kIQ4_XS>(table);
-  table.columns = Columns<S>;
   table.compress = Compress<S>;
   table.add_sparse = AddSparse<S>;
   table.rms_norm = RmsNorm<S>;

@@ -54,12 +54,13 @@ void FewRowsMlp(const MlpWeights& w, const ConstView& x, const View& gate, const
     }
     k.gelu_mul(s.values, up.row(t), s.values, s.count());
   }
+  const auto multiply = k.columns[static_cast<int>(down.dtype)];
   constexpr int64_t kOutputs = 256;
   ctx.ops.pool().ParallelFor(CeilDiv(y.cols, kOutputs), 1, [&](int64_t begin, int64_t end) {
     const int64_t stop = std::min(end * kOutputs, y.cols);
     for (int64_t t = 0; t < y.rows; ++t) {
       const Survivors& s = survivors[t];
-      k.columns(down, begin * kOutputs, stop, s.columns.data(), s.values, s.count(), y.row(t));
+      multiply(down, begin * kOutputs, stop, s.columns.data(), s.values, s.count(), y.row(t));
     }
   });
 }

@@ -139,9 +139,11 @@ TEST(Mlp, SparseDecodingEqualsTheDenseProduct) {
   const Probe no_probe;
   const auto x = random(kFewRows * kD);
   const float z = NormalIcdf(0.95f);
-  for (DType dtype : {DType::kQ4_0, DType::kQ8_0}) {  // of gate and up
+  // Of gate and up, and of down: files often store some of the latter with more bits.
+  for (auto [dtype, down_dtype] :
+       {std::pair{DType::kQ4_0, DType::kQ4_0}, {DType::kQ8_0, DType::kQ8_0}}) {
     const Quantized gate(dtype, random(kF * kD), kF, kD), up(dtype, random(kF * kD), kF, kD);
-    const Quantized down(DType::kQ4_0, random(kD * kF), kD, kF);
+    const Quantized down(down_dtype, random(kD * kF), kD, kF);
     MlpWeights dense;
     dense.gate = gate.matrix, dense.up = up.matrix, dense.down = down.matrix;
     MlpWeights sparse = dense;
