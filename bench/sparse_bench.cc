@@ -6,47 +6,17 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <ctime>
-#include <functional>
 #include <random>
 #include <vector>
 
+#include "bench/stored.h"
 #include "kernels/dispatch.h"
-#include "kernels/quantize.h"
 #include "kernels/sparse_linear.h"
 
 namespace gemma3n {
 namespace {
 
 constexpr int kRepeats = 5;
-
-double Seconds(clockid_t clock) {
-  timespec t;
-  clock_gettime(clock, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
-
-struct Stored {
-  std::vector<std::byte> bytes;
-  Matrix matrix;
-  Stored(DType dtype, int64_t rows, int64_t cols, std::mt19937& rng) {
-    const int64_t row_bytes = RowBytes(dtype, cols);
-    bytes.resize(static_cast<size_t>(rows * row_bytes));
-    std::normal_distribution<float> normal;
-    std::vector<float> row(static_cast<size_t>(cols));
-    for (int64_t r = 0; r < rows; ++r) {
-      std::byte* out = bytes.data() + r * row_bytes;
-      if (r < 64) {
-        for (float& v : row) v = 0.02f * normal(rng);
-        QuantizeRow(dtype, row.data(), out, cols);
-      } else {
-        std::memcpy(out, bytes.data() + r % 64 * row_bytes, static_cast<size_t>(row_bytes));
-      }
-    }
-    matrix = {dtype, rows, cols, row_bytes, bytes.data()};
-  }
-};
 
 int Main(int64_t tokens, int64_t hidden, int64_t width, int threads, float share, DType dtype) {
   const auto kernels = ChooseKernels();
@@ -66,8 +36,7 @@ int Main(int64_t tokens, int64_t hidden, int64_t width, int threads, float share
   const ConstView in(x.data(), tokens, hidden);
   const View out(y.data(), tokens, hidden), cut(gate.data(), tokens, width),
       all(product.data(), tokens, width);
-  // One thread: its own processor time, which other work on the machine distorts less.
-  const clockid_t clock = threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
+  const clockid_t clock = ClockFor(threads);
   struct Stage {
     const char* name;
     double least = 1e9;

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/gated.h"
 #include "tensor/matrix.h"
 
 namespace gemma3n {
@@ -32,6 +33,7 @@ struct ManyRowsKernels {
                               const View& y, std::byte* scratch);
   MultiplyFn multiply[kDTypeCount];
   int64_t group_rows;  // rows of W that are expanded together: ranges are best multiples of it
+  const GatedKernels* gated;  // of the same packed rows; may be null
 };
 
 // Rows of x that are still few enough to go another way than a prompt, where a table has one.

@@ -13,7 +13,7 @@
 
 namespace gemma3n::amx {
 
-struct ExpandSimd : avx512::Simd {};  // names the templates of the one file that includes this
+struct ExpandSimd : avx512::Simd {};  // names the templates of this folder's files
 
 template <DType kType>
 struct Expander {

@@ -17,20 +17,23 @@ static G3N_INLINE int64_t SlabCols(int64_t cols, int64_t slab) {
 }
 static G3N_INLINE int64_t Steps(int64_t slab_cols) { return CeilDiv(slab_cols, kColumns); }
 
-// A group of W's rows, a slab of their columns.
+// A group of a matrix' rows, a slab of their columns.
 struct Slab {
-  int64_t row = 0, rows = 0, slab = 0, cols = 0, steps = 0;
+  int64_t matrix = 0, row = 0, rows = 0, slab = 0, cols = 0, steps = 0;
 };
 
-// The slabs of a range of rows, group after group.
+// The slabs of a range of rows, group after group; of two matrices of one shape, a group of the
+// first and the same of the second in turns.
 struct SlabOrder {
-  int64_t begin, end, cols, slabs, at = 0;
+  int64_t begin, end, cols, matrices, slabs;
 
-  SlabOrder(int64_t b, int64_t e, int64_t c) : begin(b), end(e), cols(c), slabs(Slabs(c)) {}
-  int64_t count() const { return CeilDiv(end - begin, kGroupRows) * slabs; }
+  SlabOrder(int64_t b, int64_t e, int64_t c, int64_t m = 1)
+      : begin(b), end(e), cols(c), matrices(m), slabs(Slabs(c)) {}
+  int64_t count() const { return CeilDiv(end - begin, kGroupRows) * slabs * matrices; }
   G3N_INLINE Slab operator[](int64_t i) const {
     Slab s;
-    s.row = begin + i / slabs * kGroupRows;
+    s.matrix = i / slabs % matrices;
+    s.row = begin + i / (slabs * matrices) * kGroupRows;
     s.rows = simd::Min(kGroupRows, end - s.row);
     s.slab = i % slabs;
     s.cols = SlabCols(cols, s.slab);
@@ -46,7 +49,8 @@ class Expansion {
   using E = Expander<kType>;
 
  public:
-  Expansion(const Matrix& w, const SlabOrder& order) : w_(w), order_(order) {}
+  // w: as many as the order has matrices.
+  Expansion(const Matrix* const* w, const SlabOrder& order) : w_(w), order_(order) {}
 
   G3N_INLINE void Start(int64_t i, std::byte* tiles) {
     at_ = order_[i];
@@ -85,10 +89,11 @@ class Expansion {
 
   G3N_INLINE void OpenRow() {
     piece_ = 0;
-    src_ = w_.row(at_.row + row_) + at_.slab * kSlabStored;
+    const Matrix& w = *w_[at_.matrix];
+    src_ = w.row(at_.row + row_) + at_.slab * kSlabStored;
     dst_ = tiles_ + row_ / kStripRows * at_.steps * kTileBytes + row_ % kStripRows * kStepBytes;
     // Of rows that are a kilobyte and more apart the processor fetches nothing ahead by itself.
-    const auto* ahead = reinterpret_cast<const char*>(src_ + kRowsAhead * w_.row_bytes);
+    const auto* ahead = reinterpret_cast<const char*>(src_ + kRowsAhead * w.row_bytes);
     for (int64_t b = 0; b < kSlabStored; b += 64) _mm_prefetch(ahead + b, _MM_HINT_T0);
   }
   G3N_INLINE void Next() {
@@ -104,7 +109,7 @@ class Expansion {
     if (++row_ < at_.rows) OpenRow();
   }
 
-  const Matrix& w_;
+  const Matrix* const* w_;
   const SlabOrder& order_;
   Slab at_;
   std::byte* tiles_ = nullptr;

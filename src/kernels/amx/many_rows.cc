@@ -9,8 +9,7 @@
 // units idle.
 #include "kernels/many_rows.h"
 
-#include "kernels/amx/expansion.h"
-#include "kernels/amx/tiles.h"
+#include "kernels/amx/slab.h"
 #include "kernels/avx512/table.h"
 #include "kernels/avx512/transpose.h"
 #include "kernels/simd/math.h"
@@ -18,22 +17,9 @@
 namespace gemma3n::amx {
 namespace {
 
-constexpr int64_t kMostRows = 512;
-constexpr int64_t kSlabBytes = kGroupRows / kStripRows * kSlabSteps * kTileBytes;
-constexpr int64_t kSumBytes = 4 * kTileBytes;  // of a panel and 32 rows of x
-constexpr int64_t kStreamedBytes = 2 << 20;    // of y, from which it is not written to the caches
+constexpr int64_t kStreamedBytes = 2 << 20;  // of y, from which it is not written to the caches
 
-// Packed x: slab after slab, in each the pairs of 16 rows.
-int64_t PackedBytes(int64_t rows, int64_t cols) {
-  return CeilDiv(rows, kPanelRows) * 2 * CeilDiv(cols, kColumns) * kTileBytes;
-}
-G3N_INLINE int64_t SlabStart(int64_t rows, int64_t slab) {
-  return PackedBytes(rows, slab * kManyRowsSlab);
-}
-
-int64_t ScratchBytes(int64_t rows) {
-  return 2 * kSlabBytes + CeilDiv(rows, kPanelRows) * kGroupPanels * kSumBytes;
-}
+int64_t ScratchBytes(int64_t rows) { return 2 * kSlabBytes + GroupBytes(rows); }
 
 // Of rows that are far apart the processor fetches little ahead by itself.
 G3N_INLINE const float* FetchedAhead(const float* p) {
@@ -95,30 +81,30 @@ void PackGated(const ConstView& gate, const ConstView& up, int64_t row, int64_t 
   PackSlab(Gated{gate, up}, row, slab, packed);
 }
 
-// The sums of a panel and 32 rows of x that wait to be turned and written.
-struct Turned {
-  const float* sums = nullptr;  // tiles (rows of W) x (rows of x): 0 0, 0 1, 1 0, 1 1
-  int64_t row = 0, rows = 0, token = 0, tokens = 0;
+// Turns sums and writes them to y.
+struct RowsOf {
+  static constexpr bool kKeeps = false;
+  const View& y;
+  bool streamed;  // past the caches, where y's lines allow it
 
-  // streamed: past the caches, where y's lines allow it.
-  G3N_INLINE void Write(const View& y, bool streamed) const {
+  G3N_INLINE void Take(const Complete& at) const {
     for (int tile = 0; tile < 4; ++tile) {
       const int64_t r = tile / 2 * kStripRows, t = tile % 2 * kStripRows;
-      if (r >= rows || t >= tokens) continue;
+      if (r >= at.rows || t >= at.tokens) continue;
       __m512i v[16];
       G3N_UNROLL
-      for (int i = 0; i < 16; ++i) v[i] = _mm512_load_si512(sums + tile * 256 + i * 16);
+      for (int i = 0; i < 16; ++i) v[i] = _mm512_load_si512(at.sums + tile * 256 + i * 16);
       avx512::Transpose16(v);
-      const int64_t count = simd::Min(kStripRows, tokens - t);
-      float* out = y.row(token + t) + row + r;
-      if (streamed && count == kStripRows && r + kStripRows <= rows) {
+      const int64_t count = simd::Min(kStripRows, at.tokens - t);
+      float* out = y.row(at.token + t) + at.row + r;
+      if (streamed && count == kStripRows && r + kStripRows <= at.rows) {
         G3N_UNROLL
         for (int i = 0; i < 16; ++i)
           _mm512_stream_si512(reinterpret_cast<__m512i*>(out + i * y.stride), v[i]);
         continue;
       }
       const auto mask =
-          static_cast<__mmask16>((uint32_t{1} << simd::Min(kStripRows, rows - r)) - 1);
+          static_cast<__mmask16>((uint32_t{1} << simd::Min(kStripRows, at.rows - r)) - 1);
       G3N_UNROLL
       for (int i = 0; i < 16; ++i) {
         if (i < count) _mm512_mask_storeu_epi32(out + i * y.stride, mask, v[i]);
@@ -133,132 +119,25 @@ G3N_INLINE bool Streamed(const View& y, int64_t begin) {
          reinterpret_cast<uintptr_t>(y.data + begin) % 64 == 0;
 }
 
-// sums of one panel += W x over a slab. Registers 0 .. 3: sums, W's rows 0 .. 15 before 16 .. 31.
-template <int kStrips, class Side>
-G3N_INLINE void MultiplyPanel(const std::byte* w, const std::byte* x, int64_t steps,
-                              const float* sums, float* out, const Side& side) {
-  const int64_t strip = steps * kTileBytes;
-  constexpr int kSum = kTileBytes / 4;  // floats of a tile
-  Fence();
-  if (sums == nullptr) {
-    _tile_zero(0);
-    _tile_zero(2);
-    if constexpr (kStrips == 2) {
-      _tile_zero(1);
-      _tile_zero(3);
-    }
-  } else {
-    _tile_loadd(0, sums, kStepBytes);
-    _tile_loadd(2, sums + 2 * kSum, kStepBytes);
-    if constexpr (kStrips == 2) {
-      _tile_loadd(1, sums + kSum, kStepBytes);
-      _tile_loadd(3, sums + 3 * kSum, kStepBytes);
-    }
-  }
-  for (int64_t s = 0; s < steps; ++s, w += kTileBytes, x += kTileBytes) {
-    side(s);
-    _tile_stream_loadd(4, w, kStepBytes);
-    _tile_loadd(6, x, kStepBytes);
-    _tile_dpbf16ps(0, 4, 6);
-    if constexpr (kStrips == 2) {
-      _tile_loadd(7, x + strip, kStepBytes);
-      _tile_dpbf16ps(1, 4, 7);
-    }
-    _tile_stream_loadd(5, w + strip, kStepBytes);
-    _tile_dpbf16ps(2, 5, 6);
-    if constexpr (kStrips == 2) _tile_dpbf16ps(3, 5, 7);
-  }
-  _tile_stored(0, out, kStepBytes);
-  _tile_stored(2, out + 2 * kSum, kStepBytes);
-  if constexpr (kStrips == 2) {
-    _tile_stored(1, out + kSum, kStepBytes);
-    _tile_stored(3, out + 3 * kSum, kStepBytes);
-  }
-}
-
-// One slab of a group for all rows of x. Sums wait in `sums`; the last slab's are written to y.
-template <class Ahead>
-G3N_INLINE void MultiplySlab(const Slab& at, bool last, const std::byte* tiles,
-                             const std::byte* packed, float* sums, const View& y, bool streamed,
-                             Ahead& ahead) {
-  alignas(64) float turning[2][kSumBytes / 4];
-  Turned waiting;
-  const int64_t pair_bytes = 2 * at.steps * kTileBytes, panels = CeilDiv(at.rows, kPanelRows);
-  const std::byte* x = packed + SlabStart(y.rows, at.slab);
-  int buffer = 0;
-  for (int64_t t = 0; t < y.rows; t += kPanelRows, x += pair_bytes) {
-    const std::byte* next_x = x + pair_bytes;
-    for (int64_t p = 0; p < panels; ++p) {
-      float* sum = sums + (t / kPanelRows * kGroupPanels + p) * (kSumBytes / 4);
-      float* out = last ? turning[buffer] : sum;
-      const auto* next_sum = reinterpret_cast<const char*>(sum + kSumBytes / 4);
-      const auto side = [&](int64_t s) G3N_LAMBDA {
-        G3N_UNROLL
-        for (int i = 0; i < 4; ++i) {
-          _mm_prefetch(next_sum + (s * 4 + i) * 64, _MM_HINT_T0);
-          _mm_prefetch(reinterpret_cast<const char*>(next_x) + i * 64, _MM_HINT_T1);
-        }
-        next_x += 256;
-        ahead.Some(s);
-      };
-      const std::byte* w = tiles + p * pair_bytes;
-      const float* from = at.slab == 0 ? nullptr : sum;
-      if (y.rows - t > kStripRows) {
-        MultiplyPanel<2>(w, x, at.steps, from, out, side);
-      } else {
-        MultiplyPanel<1>(w, x, at.steps, from, out, side);
-      }
-      if (!last) continue;
-      waiting.Write(y, streamed);
-      waiting = {turning[buffer], at.row + p * kPanelRows,
-                 simd::Min(kPanelRows, at.rows - p * kPanelRows), t,
-                 simd::Min(kPanelRows, y.rows - t)};
-      buffer ^= 1;
-    }
-  }
-  if (last) waiting.Write(y, streamed);
-}
-
 template <DType kType>
 void Multiply(const Matrix& w, int64_t begin, int64_t end, const std::byte* packed, const View& y,
               std::byte* scratch) {
-  const SlabOrder order(begin, end, w.cols);
-  Expansion<kType> ahead(w, order);
+  const Matrix* const matrices[] = {&w};
   auto* sums = reinterpret_cast<float*>(scratch + 2 * kSlabBytes);
-  BeginTiles();
-  const int64_t count = order.count();
-  const bool streamed = Streamed(y, begin);
-  ahead.Start(0, scratch);
-  ahead.Finish();
-  for (int64_t i = 0; i < count; ++i) {
-    const std::byte* tiles = scratch + i % 2 * kSlabBytes;
-    if (i + 1 < count) ahead.Start(i + 1, scratch + (i + 1) % 2 * kSlabBytes);
-    const Slab at = order[i];
-    MultiplySlab(at, at.slab + 1 == order.slabs, tiles, packed, sums, y, streamed, ahead);
-    ahead.Finish();
-  }
-  EndTiles();
-  if (streamed) _mm_sfence();  // before another thread is told that y is there
+  const RowsOf sink{y, Streamed(y, begin)};
+  const SlabOrder order(begin, end, w.cols);
+  ForSlabs<kType>(matrices, order, scratch,
+                  [&](const Slab& at, const std::byte* tiles, auto& ahead) G3N_LAMBDA {
+                    const bool last = at.slab + 1 == order.slabs;
+                    MultiplySlab(at, last, tiles, packed, y.rows, sums, sink, ahead);
+                  });
+  if (sink.streamed) _mm_sfence();  // before another thread is told that y is there
 }
 
 constexpr ManyRowsKernels Make() {
-  ManyRowsKernels k = {kMostRows, kPanelRows, PackedBytes, ScratchBytes,
-                       Pack,      PackGated,  {},          kGroupRows};
-#define G3N_TYPE(type) k.multiply[static_cast<int>(DType::type)] = Multiply<DType::type>
-  G3N_TYPE(kF32);
-  G3N_TYPE(kF16);
-  G3N_TYPE(kBF16);
-  G3N_TYPE(kQ8_0);
-  G3N_TYPE(kQ4_0);
-  G3N_TYPE(kQ4_1);
-  G3N_TYPE(kQ5_0);
-  G3N_TYPE(kQ5_1);
-  G3N_TYPE(kQ4_K);
-  G3N_TYPE(kQ5_K);
-  G3N_TYPE(kQ6_K);
-  G3N_TYPE(kIQ4_NL);
-  G3N_TYPE(kIQ4_XS);
-#undef G3N_TYPE
+  ManyRowsKernels k = {kMostRows, kPanelRows, PackedBytes, ScratchBytes,  Pack,
+                       PackGated, {},         kGroupRows,  &kGatedKernels};
+  ForTypes([&]<DType kType> { k.multiply[static_cast<int>(kType)] = Multiply<kType>; });
   return k;
 }
 

@@ -31,5 +31,6 @@ namespace gemma3n::amx {
 extern const KernelTable kTable;
 extern const PackedKernels kBFloat16, kInt8, kFloat32;
 extern const ManyRowsKernels kManyRowsKernels, kSeveralRowsKernels;
+extern const GatedKernels kGatedKernels;
 extern const ManyAttention kManyAttention;
 }  // namespace gemma3n::amx

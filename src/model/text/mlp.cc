@@ -1,5 +1,6 @@
 #include "model/text/mlp.h"
 
+#include "kernels/gated_linear.h"
 #include "model/text/sparse_mlp.h"
 
 namespace gemma3n {
@@ -11,6 +12,12 @@ Status MlpForward(const MlpWeights& w, int64_t width, float sparsity_z, const Co
   const View gate = ctx.Tensor(x.rows, width);
   const Matrix gate_rows = w.gate.RowSlice(0, width), up_rows = w.up.RowSlice(0, width);
   const bool sparse = SparseMlpPays(w, sparsity_z, x.rows, ctx.ops);
+  // At one go, unless someone wants to look at what lies between.
+  if (!sparse && !ctx.probe &&
+      GatedLinear({gate_rows, up_rows, w.down.ColPrefix(width), sparsity_z}, x, y, ctx.ops)) {
+    if (w.down_columns != nullptr) w.down_columns->WasRead(x.rows);
+    return OkStatus();
+  }
   View up;
   if (sparse) {
     ctx.ops.Linear(gate_rows, x, gate);  // [T, D] -> [T, F]
