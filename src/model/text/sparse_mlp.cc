@@ -111,7 +111,6 @@ void SparseMlp(const MlpWeights& w, const ConstView& x, const View& gate, const 
     const int64_t rows = std::min(kMostRows, x.rows - first);
     ManyRowsMlp(w, x.Rows(first, rows), gate.Rows(first, rows), y.Rows(first, rows), ctx);
   }
-  if (w.down_columns != nullptr) w.down_columns->WasRead(x.rows);
 }
 
 }  // namespace gemma3n
