@@ -14,24 +14,29 @@ class Column {
 
  public:
   G3N_INLINE Column(const ColumnMatrix& w, int64_t col, int64_t row)
-      : scales_(w.data + kLayout.scales(w.rows, col) + 2 * row),
-        levels_(w.data + kLayout.levels(w.rows, col) + kLayout.column_bytes(row)) {}
+      : rows_(w.rows),
+        halves_(w.data + kLayout.halves(w.rows, col) + 2 * row),
+        bytes_(w.data + kLayout.bytes(w.rows, col) + row),
+        levels_(w.data + kLayout.levels(w.rows, col) + (kLayout.bits == 8 ? row : row / 2)),
+        fifth_bits_(w.data + kLayout.levels(w.rows, col) + w.rows / 2 + row / 8) {}
 
   // Asks for so many rows, into the second-level cache.
   template <int kRows>
   G3N_INLINE void Prefetch() const {
-    Ask<2 * kRows>(scales_);
-    Ask<kLayout.column_bytes(kRows)>(levels_);
+    G3N_UNROLL
+    for (int i = 0; i < kLayout.factors; ++i) {
+      Ask<2 * kRows>(halves_ + 2 * i * rows_);
+      if constexpr (kLayout.has_bytes()) Ask<kRows>(bytes_ + i * rows_);
+    }
+    Ask<kLayout.bits == 8 ? kRows : kRows / 2>(levels_);
+    if constexpr (kLayout.bits == 5) Ask<kRows / 8>(fifth_bits_);
   }
 
   // Rows r, r + 1, ...; r is a multiple of kLanes.
   G3N_INLINE F Values(int r) const {
-    const F d = S::LoadHalf(scales_ + 2 * r);
-    if constexpr (kLayout.bits == 4) {
-      return S::Mul(d, S::Level(S::Centered(S::Set1(1), 8), Nibbles(r)));
-    } else {
-      return S::Mul(d, S::ToFloat(S::LoadI8(reinterpret_cast<const int8_t*>(levels_) + r)));
-    }
+    const F scaled = Factor(0, r), level = Level(r);
+    if constexpr (kLayout.factors == 2) return S::Fma(scaled, level, Factor(1, r));
+    return S::Mul(scaled, level);
   }
 
  private:
@@ -39,13 +44,25 @@ class Column {
   static G3N_INLINE void Ask(const std::byte* p) {
     for (int b = 0; b < kBytes; b += 64) __builtin_prefetch(p + b, 0, 2);
   }
-  // In the low four bits of each lane.
-  G3N_INLINE typename S::I Nibbles(int r) const {
-    const auto* bytes = reinterpret_cast<const uint8_t*>(levels_) + r / 32 * 16 + r % 16;
-    return S::Shift(S::LoadU8(bytes), r % 32 < 16 ? 0 : -4);
+  static G3N_INLINE F Signed(const std::byte* p) {
+    return S::ToFloat(S::LoadI8(reinterpret_cast<const int8_t*>(p)));
+  }
+  G3N_INLINE F Factor(int i, int r) const {
+    const F half = S::LoadHalf(halves_ + 2 * (i * rows_ + r));
+    if constexpr (!kLayout.has_bytes()) return half;
+    return S::Mul(half, Signed(bytes_ + i * rows_ + r));
+  }
+  G3N_INLINE F Level(int r) const {
+    if constexpr (kLayout.bits == 8) return Signed(levels_ + r);
+    const auto* pairs = reinterpret_cast<const uint8_t*>(levels_) + r / 32 * 16 + r % 16;
+    const auto q = S::Shift(S::LoadU8(pairs), r % 32 < 16 ? 0 : -4);
+    if constexpr (kLayout.bits == 4) return S::Level(S::Centered(S::Set1(1), kLayout.zero), q);
+    return S::ToFloat(
+        S::Add16WhereBit(S::And(q, 15), reinterpret_cast<const uint8_t*>(fifth_bits_) + r / 8));
   }
 
-  const std::byte *scales_, *levels_;
+  int64_t rows_;
+  const std::byte *halves_, *bytes_, *levels_, *fifth_bits_;
 };
 
 // kRows from `row` on; the sums stay in registers.

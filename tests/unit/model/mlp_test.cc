@@ -140,8 +140,10 @@ TEST(Mlp, SparseDecodingEqualsTheDenseProduct) {
   const auto x = random(kFewRows * kD);
   const float z = NormalIcdf(0.95f);
   // Of gate and up, and of down: files often store some of the latter with more bits.
-  for (auto [dtype, down_dtype] :
-       {std::pair{DType::kQ4_0, DType::kQ4_0}, {DType::kQ8_0, DType::kQ8_0}}) {
+  for (auto [dtype, down_dtype] : {std::pair{DType::kQ4_0, DType::kQ4_0},
+                                   {DType::kQ8_0, DType::kQ8_0},
+                                   {DType::kQ4_0, DType::kQ4_K},
+                                   {DType::kQ4_0, DType::kQ6_K}}) {
     const Quantized gate(dtype, random(kF * kD), kF, kD), up(dtype, random(kF * kD), kF, kD);
     const Quantized down(down_dtype, random(kD * kF), kD, kF);
     MlpWeights dense;
