@@ -1,5 +1,5 @@
 // Where the numbers of a matrix by columns (columns.h) lie. Columns are cut into blocks, as the
-// stored type's rows are. For each block: one or two halves of every row, its scale and what is
+// stored type's rows are. For each block: up to two halves of every row, its scale and what is
 // added to its values, the min with its sign changed. Then part after part, where the type has
 // parts: as many signed bytes of every row, by which its halves are multiplied. Then column after
 // column the levels of all rows.
@@ -7,6 +7,7 @@
 //            the high one
 //   5 bits   the low four of all rows as above, then a bit of each
 //   8 bits   a signed byte each
+//   16 bits  the values themselves, without factors
 //
 // No std headers: files built with wide instruction sets include this.
 #pragma once
@@ -21,7 +22,7 @@ namespace gemma3n {
 struct ColumnLayout {
   int block = 0;    // columns that share halves; 0: the type has no such layout
   int part = 0;     // columns that share bytes; `block` where there are none
-  int factors = 0;  // halves of a row in a block: 1 or 2
+  int factors = 0;  // halves of a row in a block
   int bits = 0;     // of a level
   int zero = 0;     // the level that stands for zero
 
@@ -48,6 +49,9 @@ struct ColumnLayout {
 
 constexpr ColumnLayout LayoutByColumns(DType dtype) {
   switch (dtype) {
+    case DType::kF16:
+    case DType::kBF16:
+      return {.block = 8, .part = 8, .bits = 16};
     case DType::kQ4_0:
       return {.block = 32, .part = 32, .factors = 1, .bits = 4, .zero = 8};
     case DType::kQ8_0:

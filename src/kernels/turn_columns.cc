@@ -19,16 +19,18 @@ Bytes16 Load(const void* p) {
   return v;
 }
 
-// 16 x 16 bytes, turned by four perfect shuffles.
+// A byte of a, one of b, and so on: a perfect shuffle.
+void Shuffle(Bytes16 a, Bytes16 b, Bytes16 out[2]) {
+  out[0] = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  out[1] =
+      __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+}
+
+// 16 x 16 bytes, turned by four of them.
 void Transpose(Bytes16 (&m)[16]) {
   for (int round = 0; round < 4; ++round) {
     Bytes16 next[16];
-    for (int i = 0; i < 8; ++i) {
-      next[2 * i] = __builtin_shufflevector(m[i], m[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5,
-                                            21, 6, 22, 7, 23);
-      next[2 * i + 1] = __builtin_shufflevector(m[i], m[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12,
-                                                28, 13, 29, 14, 30, 15, 31);
-    }
+    for (int i = 0; i < 8; ++i) Shuffle(m[i], m[i + 8], next + 2 * i);
     std::copy(next, next + 16, m);
   }
 }
@@ -48,9 +50,22 @@ struct Factors {
   uint8_t bytes[2][16];  // of each part
 };
 
-// A stored type's blocks. Levels(block, i) are those of columns 16 i .. 16 i + 15, a byte each.
+// A stored type's blocks. Levels(block, i) are those of columns 16 i .. 16 i + 15, a byte each; of
+// values of 16 bits the bytes of eight columns.
 template <DType kType>
 struct Stored;
+
+struct PlainStored {
+  struct Block {
+    uint8_t values[16];
+  };
+  static Bytes16 Levels(const Block& block, int) { return Load(block.values); }
+};
+
+template <>
+struct Stored<DType::kF16> : PlainStored {};
+template <>
+struct Stored<DType::kBF16> : PlainStored {};
 
 template <class B>
 struct SmallStored {
@@ -114,14 +129,16 @@ struct Stored<DType::kQ6_K> {
   }
 };
 
-// What 32 rows of w and 16 columns of a block become.
+// What 32 rows of w and kColumns columns of a block become.
 template <DType kType>
 class Tile {
   static constexpr ColumnLayout kLayout = LayoutByColumns(kType);
   using Block = typename Stored<kType>::Block;
 
  public:
-  // The blocks of row 0 and, `row_bytes` apart, of the others; columns 16 i and up of them.
+  static constexpr int kColumns = kLayout.bits == 16 ? 8 : 16;
+
+  // The blocks of row 0 and, `row_bytes` apart, of the others; columns kColumns * i and up of them.
   Tile(const std::byte* src, int64_t row_bytes, int i) {
     for (int64_t j = 0; j < 16; ++j) {
       const auto levels = [&](int64_t row) {
@@ -136,8 +153,13 @@ class Tile {
 
   // As rows r and up of columns that begin at out.
   void Store(std::byte* out, int64_t rows, int64_t r) const {
-    for (int c = 0; c < 16; ++c, out += kLayout.column_bytes(rows)) {
-      if constexpr (kLayout.bits == 8) {
+    for (int c = 0; c < kColumns; ++c, out += kLayout.column_bytes(rows)) {
+      if constexpr (kLayout.bits == 16) {
+        Bytes16 words[4];
+        Shuffle(first_[2 * c], first_[2 * c + 1], words);
+        Shuffle(second_[2 * c], second_[2 * c + 1], words + 2);
+        std::memcpy(out + 2 * r, words, sizeof(words));
+      } else if constexpr (kLayout.bits == 8) {
         std::memcpy(out + r, &first_[c], 16);
         std::memcpy(out + r + 16, &second_[c], 16);
       } else {
@@ -177,7 +199,8 @@ class Strip {
                     static_cast<size_t>(count * kBytes));
       }
       for (int64_t b = 0; b < count; ++b) {
-        TurnFactors(run_ + b * kBytes, (first + b) * kLayout.block);
+        if constexpr (kLayout.factors > 0)
+          TurnFactors(run_ + b * kBytes, (first + b) * kLayout.block);
         TurnLevels(run_ + b * kBytes, (first + b) * kLayout.block);
       }
     }
@@ -199,8 +222,9 @@ class Strip {
     }
   }
   void TurnLevels(const std::byte* src, int64_t col) {
-    for (int i = 0; i < kLayout.block / 16; ++i) {
-      std::byte* const out = out_ + kLayout.levels(w_.rows, col + 16 * i);
+    constexpr int kColumns = Tile<kType>::kColumns;
+    for (int i = 0; i < kLayout.block / kColumns; ++i) {
+      std::byte* const out = out_ + kLayout.levels(w_.rows, col + kColumns * i);
       for (int64_t r = begin_; r < end_; r += kColumnTile)
         Tile<kType>(src + (r - begin_) * kRunBytes, kRunBytes, i).Store(out, w_.rows, r);
     }
@@ -222,6 +246,10 @@ void Turn(const Matrix& w, int64_t begin, int64_t end, std::byte* out) {
 
 void TurnColumns(const Matrix& w, int64_t begin, int64_t end, std::byte* out) {
   switch (w.dtype) {
+    case DType::kF16:
+      return Turn<DType::kF16>(w, begin, end, out);
+    case DType::kBF16:
+      return Turn<DType::kBF16>(w, begin, end, out);
     case DType::kQ4_0:
       return Turn<DType::kQ4_0>(w, begin, end, out);
     case DType::kQ8_0:

@@ -14,6 +14,9 @@ float Level(const ColumnLayout& layout, const std::byte* levels, int64_t rows, i
 
 float Value(const ColumnMatrix& w, int64_t r, int64_t col) {
   const ColumnLayout layout = LayoutByColumns(w.dtype);
+  const std::byte* levels = w.data + layout.levels(w.rows, col);
+  if (w.dtype == DType::kF16) return HalfToFloat(LoadU16(levels + 2 * r));
+  if (w.dtype == DType::kBF16) return BFloat16ToFloat(LoadU16(levels + 2 * r));
   float factors[2] = {};
   for (int64_t i = 0; i < layout.factors; ++i) {
     const int64_t at = i * w.rows + r;
@@ -21,7 +24,7 @@ float Value(const ColumnMatrix& w, int64_t r, int64_t col) {
     if (layout.has_bytes())
       factors[i] *= static_cast<int8_t>(w.data[layout.bytes(w.rows, col) + at]);
   }
-  const float scaled = factors[0] * Level(layout, w.data + layout.levels(w.rows, col), w.rows, r);
+  const float scaled = factors[0] * Level(layout, levels, w.rows, r);
   return layout.factors == 2 ? scaled + factors[1] : scaled;
 }
 

@@ -17,7 +17,8 @@ class Column {
       : rows_(w.rows),
         halves_(w.data + kLayout.halves(w.rows, col) + 2 * row),
         bytes_(w.data + kLayout.bytes(w.rows, col) + row),
-        levels_(w.data + kLayout.levels(w.rows, col) + (kLayout.bits == 8 ? row : row / 2)),
+        levels_(w.data + kLayout.levels(w.rows, col) +
+                (kLayout.bits >= 8 ? kLayout.column_bytes(row) : row / 2)),
         fifth_bits_(w.data + kLayout.levels(w.rows, col) + w.rows / 2 + row / 8) {}
 
   // Asks for so many rows, into the second-level cache.
@@ -28,12 +29,14 @@ class Column {
       Ask<2 * kRows>(halves_ + 2 * i * rows_);
       if constexpr (kLayout.has_bytes()) Ask<kRows>(bytes_ + i * rows_);
     }
-    Ask<kLayout.bits == 8 ? kRows : kRows / 2>(levels_);
+    Ask<kLayout.bits >= 8 ? kLayout.column_bytes(kRows) : kRows / 2>(levels_);
     if constexpr (kLayout.bits == 5) Ask<kRows / 8>(fifth_bits_);
   }
 
   // Rows r, r + 1, ...; r is a multiple of kLanes.
   G3N_INLINE F Values(int r) const {
+    if constexpr (kType == DType::kF16) return S::LoadHalf(levels_ + 2 * r);
+    if constexpr (kType == DType::kBF16) return S::LoadBFloat16(levels_ + 2 * r);
     const F scaled = Factor(0, r), level = Level(r);
     if constexpr (kLayout.factors == 2) return S::Fma(scaled, level, Factor(1, r));
     return S::Mul(scaled, level);

@@ -19,7 +19,8 @@
 namespace gemma3n {
 namespace {
 
-constexpr DType kTypes[] = {DType::kQ4_0, DType::kQ8_0, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K};
+constexpr DType kTypes[] = {DType::kF16,  DType::kBF16, DType::kQ4_0, DType::kQ8_0,
+                            DType::kQ4_K, DType::kQ5_K, DType::kQ6_K};
 
 // The columns of a block, and the least number that a matrix may have.
 int64_t Block(DType dtype) { return LayoutByColumns(dtype).block; }

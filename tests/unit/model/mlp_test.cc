@@ -142,6 +142,7 @@ TEST(Mlp, SparseDecodingEqualsTheDenseProduct) {
   // Of gate and up, and of down: files often store some of the latter with more bits.
   for (auto [dtype, down_dtype] : {std::pair{DType::kQ4_0, DType::kQ4_0},
                                    {DType::kQ8_0, DType::kQ8_0},
+                                   {DType::kBF16, DType::kBF16},
                                    {DType::kQ4_0, DType::kQ4_K},
                                    {DType::kQ4_0, DType::kQ6_K}}) {
     const Quantized gate(dtype, random(kF * kD), kF, kD), up(dtype, random(kF * kD), kF, kD);
