@@ -19,6 +19,7 @@ class Arena {
   static Result<Arena> Create(size_t bytes) {
     Arena arena;
     G3N_ASSIGN_OR_RETURN(Buffer block, Buffer::Allocate(bytes, "scratch memory"));
+    block.WishHugePages();
     arena.blocks_.push_back(std::move(block));
     return arena;
   }

@@ -1,10 +1,14 @@
 #include "base/buffer.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
+
+#include "base/huge_pages.h"
 
 namespace gemma3n {
 
@@ -26,6 +30,18 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
   return *this;
+}
+
+void Buffer::WishHugePages() {
+  if (size_ >= 2 * kHugePage) gemma3n::WishHugePages(data_, size_);
+}
+
+void Buffer::Populate([[maybe_unused]] size_t begin, [[maybe_unused]] size_t bytes) {
+#ifdef MADV_POPULATE_WRITE  // Linux 5.14
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const size_t start = begin / page * page;
+  ::madvise(data_ + start, std::min(begin + bytes, size_) - start, MADV_POPULATE_WRITE);
+#endif
 }
 
 void Buffer::ReleasePages() {

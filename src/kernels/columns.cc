@@ -11,6 +11,7 @@ namespace {
 
 constexpr int64_t kLongPass = 256;  // rows of a pass beside which mapping pages anew costs nothing
 constexpr int64_t kGrain = 128;  // rows of w: their levels of one column are a cache line or more
+constexpr int64_t kPopulated = 1 << 20;  // bytes at a time
 
 }  // namespace
 
@@ -27,6 +28,10 @@ ColumnMatrix LazyColumns::Get(ThreadPool& pool) {
                          "weights by column");
     if (!data.ok()) throw std::bad_alloc();
     data_ = std::move(data).value();
+    const auto size = static_cast<int64_t>(data_.size());
+    pool.ParallelFor(size, kPopulated, [&](int64_t begin, int64_t end) {
+      data_.Populate(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
+    });
     pool.ParallelFor(w_.rows, kGrain, [&](int64_t begin, int64_t end) {
       TurnColumns(w_, begin, end, data_.as<std::byte>());
     });

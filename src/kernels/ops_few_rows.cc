@@ -42,6 +42,7 @@ std::byte* Ops::Scratch(int64_t bytes) const {
     auto grown = Buffer::Allocate(static_cast<size_t>(bytes), "packed rows");
     if (!grown.ok()) throw std::bad_alloc();
     scratch_ = std::move(grown).value();
+    scratch_.WishHugePages();
   }
   return scratch_.as<std::byte>();
 }
