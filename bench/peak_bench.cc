@@ -13,8 +13,10 @@
 #include <cstring>
 #include <ctime>
 #include <map>
+#include <span>
 #include <thread>
 
+#include "base/buffer.h"
 #include "peak_loops.h"
 
 namespace gemma3n::bench {
@@ -61,17 +63,22 @@ double Best(double work, int threads, int runs, const Run& run) {
   return 1e-9 * work * threads / best;
 }
 
-// GB/s of `threads` that each read their own `bytes`, over and over when those are few.
+// GB/s of `threads` that each read their own `bytes`, in huge pages where the system has them, over
+// and over when those are few. 0 where there is no memory.
 double ReadBandwidth(int64_t bytes, int threads, int runs) {
   const size_t size = static_cast<size_t>(bytes) / sizeof(uint64_t);
-  const std::vector<uint64_t> memory(size * static_cast<size_t>(threads), 1);
+  auto memory = Buffer::Allocate(static_cast<size_t>(bytes * threads), "what is read");
+  if (!memory.ok()) return 0;
+  memory->WishHugePages();
+  const std::span<uint64_t> words(memory->as<uint64_t>(), size * static_cast<size_t>(threads));
+  std::fill(words.begin(), words.end(), 1);
   const int64_t passes = std::max<int64_t>(1, (int64_t{1} << 26) / bytes);
   double best = 0;
   for (size_t streams : {1, 2, 4}) {
     best = std::max(best, Best(static_cast<double>(bytes * passes), threads, runs, [&](int thread) {
                       uint64_t sum = 0;
                       for (int64_t p = 0; p < passes; ++p) {
-                        sum += ReadLines(memory.data() + size * static_cast<size_t>(thread), size,
+                        sum += ReadLines(words.data() + size * static_cast<size_t>(thread), size,
                                          streams);
                       }
                       volatile uint64_t sink = sum;

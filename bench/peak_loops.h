@@ -117,13 +117,13 @@ inline std::vector<PeakLoop> PeakLoops() {
 
 // Reads one value of each cache line of memory[0, size): `streams` places side by side.
 inline uint64_t ReadLines(const uint64_t* memory, size_t size, size_t streams) {
-  constexpr size_t kLine = 8, kAhead = 1024 / sizeof(uint64_t);
+  constexpr size_t kLine = 8, kAhead = 2048 / sizeof(uint64_t);
   const size_t part = size / streams / (4 * kLine) * (4 * kLine);
   uint64_t a = 0, b = 0, c = 0, d = 0;
   for (size_t i = 0; i < part; i += 4 * kLine) {
     for (size_t s = 0; s < streams; ++s) {
       const uint64_t* p = memory + s * part + i;
-      __builtin_prefetch(p + kAhead);
+      for (size_t line = 0; line < 4; ++line) __builtin_prefetch(p + kAhead + line * kLine);
       a += p[0], b += p[kLine], c += p[2 * kLine], d += p[3 * kLine];
     }
   }
