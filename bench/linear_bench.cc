@@ -4,24 +4,18 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <functional>
 #include <random>
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "bench/stored.h"
 #include "kernels/dispatch.h"
 #include "kernels/half.h"
 #include "kernels/packed_linear.h"
 
 namespace gemma3n {
 namespace {
-
-double Seconds(clockid_t clock) {
-  timespec t;
-  clock_gettime(clock, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
 
 void Time(const char* name, double macs, int repeats, clockid_t clock,
           const std::function<void()>& run) {
@@ -59,7 +53,7 @@ int Main(int64_t tokens, int64_t cols, int64_t rows, int threads, int repeats) {
   const double macs = static_cast<double>(tokens * cols * rows);
   const char* only = std::getenv("ONLY");
   // One thread: its own processor time, which other work on the machine distorts less.
-  const clockid_t clock = threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
+  const clockid_t clock = ClockFor(threads);
   const auto time = [&](const char* name, const std::function<void()>& run) {
     if (only == nullptr || std::string_view(only) == name) Time(name, macs, repeats, clock, run);
   };

@@ -6,24 +6,18 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 #include <functional>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "bench/stored.h"
 #include "kernels/dispatch.h"
 #include "kernels/ops.h"
 #include "kernels/quantize.h"
 
 namespace gemma3n {
 namespace {
-
-double Seconds(clockid_t clock) {
-  timespec t;
-  clock_gettime(clock, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
 
 void Time(const std::string& name, double macs, int repeats, clockid_t clock,
           const std::function<void()>& run) {
@@ -52,7 +46,7 @@ int Main(int64_t tokens, int64_t cols, int64_t rows, int threads,
   const ConstView in(x.data(), tokens, cols);
   const double macs = static_cast<double>(tokens * cols * rows);
   // One thread: its own processor time, which other work on the machine distorts less.
-  const clockid_t clock = threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
+  const clockid_t clock = ClockFor(threads);
   for (const std::string& type : types) {
     const auto dtype = DTypeFromName(type);
     if (!dtype) return 2;
