@@ -119,9 +119,58 @@ G3N_INLINE bool Streamed(const View& y, int64_t begin) {
          reinterpret_cast<uintptr_t>(y.data + begin) % 64 == 0;
 }
 
+// Up to 16 rows of x, W in bfloat16: 16 whole rows of W are tiles as they are stored, and what
+// costs time is reading them. The next ones are fetched meanwhile, in the order of memory. Returns
+// the first row that it leaves to the way below.
+int64_t MultiplyStored(const Matrix& w, int64_t begin, int64_t end, const std::byte* packed,
+                       const View& y) {
+  if (y.rows > kStripRows || w.cols % kColumns != 0) return begin;
+  const int64_t steps = w.cols / kColumns;
+  const RowsOf sink{y, false};
+  const std::byte* ahead = w.row(begin);
+  int64_t left = steps;  // lines of that row
+  const auto fetch_tile = [&]() G3N_LAMBDA {
+    for (int64_t i = 0; i < kStripRows; ++i, ahead += kStepBytes) {
+      _mm_prefetch(reinterpret_cast<const char*>(ahead), _MM_HINT_T1);
+      if (--left > 0) continue;
+      left = steps;
+      ahead += w.row_bytes - steps * kStepBytes;
+    }
+  };
+  alignas(64) float sums[2][kTileBytes / 4];
+  Complete waiting;
+  int64_t row = begin;
+  BeginTiles();
+  for (int64_t s = 0; row + kStripRows <= end && s < steps; ++s) fetch_tile();
+  for (int buffer = 0; row + kStripRows <= end; row += kStripRows, buffer ^= 1) {
+    const bool more = row + 2 * kStripRows <= end;
+    const std::byte *tile = w.row(row), *x = packed;
+    Fence();
+    _tile_zero(0);
+    for (int64_t s = 0; s < steps; ++s, tile += kStepBytes, x += kTileBytes) {
+      // A slab of the packed x holds two strips, of which the second is empty.
+      if (s > 0 && s % kSlabSteps == 0) x += kSlabSteps * kTileBytes;
+      if (more) fetch_tile();
+      _tile_loadd(4, tile, w.row_bytes);
+      _tile_loadd(6, x, kStepBytes);
+      _tile_dpbf16ps(0, 4, 6);
+    }
+    _tile_stored(0, sums[buffer], kStepBytes);
+    if (waiting.sums != nullptr) sink.Take(waiting);
+    waiting = {sums[buffer], row, kStripRows, 0, y.rows};
+  }
+  if (waiting.sums != nullptr) sink.Take(waiting);
+  EndTiles();
+  return row;
+}
+
 template <DType kType>
 void Multiply(const Matrix& w, int64_t begin, int64_t end, const std::byte* packed, const View& y,
               std::byte* scratch) {
+  if constexpr (kType == DType::kBF16) {
+    begin = MultiplyStored(w, begin, end, packed, y);
+    if (begin == end) return;
+  }
   const Matrix* const matrices[] = {&w};
   auto* sums = reinterpret_cast<float*>(scratch + 2 * kSlabBytes);
   const RowsOf sink{y, Streamed(y, begin)};
