@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <queue>
 
+#include "tokenizer/long_word.h"
 #include "tokenizer/utf8.h"
 
 namespace gemma3n {
@@ -13,14 +13,13 @@ namespace {
 // Longer stretches merge through a heap: the scan's cost grows with the square of the length.
 constexpr size_t kScanLimit = 48;
 
-// Ranks fall as scores rise; equal scores (0 and -0 too) have equal ranks. Precondition: finite.
+}  // namespace
+
 uint32_t RankOfScore(float score) {
   const auto bits = std::bit_cast<uint32_t>(score + 0.0f);  // -0 + 0 is 0
   const uint32_t ascending = bits & 0x80000000 ? ~bits : bits | 0x80000000;
   return ~ascending;
 }
-
-}  // namespace
 
 // ---- tables
 // -----------------------------------------------------------------------------------------------------
@@ -134,19 +133,26 @@ HugeVector<Merge> Bpe::MergesOf(const std::vector<TokenId>& pieces, const Vocabu
   return merges;
 }
 
-Result<Bpe> Bpe::FromScores(const Vocabulary& vocabulary, const std::string& name) {
-  Bpe bpe(vocabulary.size());
-  std::vector<TokenId> longer;  // normal pieces of two characters or more
+Status Bpe::CheckScores(const Vocabulary& vocabulary, const std::string& name) {
   for (TokenId id = 0; id < vocabulary.size(); ++id) {
     const auto& piece = vocabulary[id];
     if (!IsValidUtf8(piece.text)) {
       return Error(StatusCode::kCorruptFile, "{}: piece {} is not valid UTF-8", name, id);
     }
-    if (piece.type != PieceType::kNormal || piece.text.empty()) continue;
-    if (!std::isfinite(piece.score)) {
+    if (piece.type == PieceType::kNormal && !piece.text.empty() && !std::isfinite(piece.score)) {
       return Error(StatusCode::kCorruptFile, "{}: piece {} has score {}, expected a finite number",
                    name, id, piece.score);
     }
+  }
+  return OkStatus();
+}
+
+Bpe Bpe::FromScores(const Vocabulary& vocabulary) {
+  Bpe bpe(vocabulary.size());
+  std::vector<TokenId> longer;  // normal pieces of two characters or more
+  for (TokenId id = 0; id < vocabulary.size(); ++id) {
+    const auto& piece = vocabulary[id];
+    if (piece.type != PieceType::kNormal || piece.text.empty()) continue;
     const Utf8Char c = DecodeUtf8(piece.text, 0);
     if (static_cast<size_t>(c.length) == piece.text.size()) {
       bpe.chars_.Set(c.code, id);
@@ -236,49 +242,6 @@ struct ShortWord {
   }
 };
 
-// A long stretch: symbols linked in text order, candidates in a heap. O(n log n).
-struct LongWord {
-  static constexpr uint32_t kNone = UINT32_MAX;
-  struct Symbol {
-    TokenId id;
-    uint32_t begin, previous, next;
-    uint32_t rank;  // as in ShortWord; kNoMerge also when this symbol went into its left neighbour
-    TokenId result;
-  };
-  std::vector<Symbol> symbols;
-  // Rank above position: the lowest rank first, the leftmost of equals. An entry is stale when the
-  // rank has changed.
-  std::priority_queue<uint64_t, std::vector<uint64_t>, std::greater<>> queue;
-
-  void Look(const MergeTable& merges, uint32_t i) {
-    Symbol& s = symbols[i];
-    s.rank = kNoMerge;
-    if (s.next == kNone) return;
-    const Merge& merge = merges.Find(s.id, symbols[s.next].id);
-    s.rank = merge.rank;
-    s.result = merge.result;
-    if (s.rank != kNoMerge) queue.push(static_cast<uint64_t>(s.rank) << 32 | i);
-  }
-
-  void MergeAll(const MergeTable& merges) {
-    for (uint32_t i = 0; i < symbols.size(); ++i) Look(merges, i);
-    while (!queue.empty()) {
-      const auto i = static_cast<uint32_t>(queue.top());
-      const auto rank = static_cast<uint32_t>(queue.top() >> 32);
-      queue.pop();
-      Symbol& s = symbols[i];
-      if (s.rank != rank) continue;
-      Symbol& right = symbols[s.next];
-      s.id = s.result;
-      s.next = right.next;
-      right.rank = kNoMerge;
-      if (s.next != kNone) symbols[s.next].previous = i;
-      Look(merges, i);
-      if (s.previous != kNone) Look(merges, s.previous);
-    }
-  }
-};
-
 }  // namespace
 
 void Bpe::Emit(TokenId symbol, std::string_view text, const Vocabulary& vocabulary,
@@ -308,22 +271,11 @@ void Bpe::MergeShort(std::string_view text, const Vocabulary& vocabulary,
 
 void Bpe::MergeLong(std::string_view text, const Vocabulary& vocabulary,
                     std::vector<TokenId>* out) const {
-  LongWord word;
-  for (size_t pos = 0; pos < text.size();) {
-    const Utf8Char c = DecodeUtf8(text, pos);
-    const auto i = static_cast<uint32_t>(word.symbols.size());
-    word.symbols.push_back(
-        {chars_.Find(c.code), static_cast<uint32_t>(pos), i - 1, i + 1, kNoMerge, -1});
-    pos += c.length;
-  }
-  word.symbols.front().previous = LongWord::kNone;
-  word.symbols.back().next = LongWord::kNone;
-  word.MergeAll(merges_);
-  for (uint32_t i = 0; i != LongWord::kNone; i = word.symbols[i].next) {
-    const auto& s = word.symbols[i];
-    const size_t end = s.next == LongWord::kNone ? text.size() : word.symbols[s.next].begin;
-    Emit(s.id, text.substr(s.begin, end - s.begin), vocabulary, out);
-  }
+  LongWord word(text, [&](char32_t c, std::string_view) { return chars_.Find(c); });
+  word.MergeAll([&](TokenId left, TokenId right, std::string_view) -> const Merge& {
+    return merges_.Find(left, right);
+  });
+  word.ForEach([&](TokenId id, std::string_view part) { Emit(id, part, vocabulary, out); });
 }
 
 void Bpe::EncodeStretch(std::string_view text, size_t characters, const Vocabulary& vocabulary,

@@ -28,6 +28,9 @@ struct Merge {
   TokenId result = -1;
 };
 
+// Ranks fall as scores rise; equal scores (0 and -0 too) have equal ranks. Precondition: finite.
+uint32_t RankOfScore(float score);
+
 // Merges by their pair: open addressing, linear probing.
 class MergeTable {
  public:
@@ -103,7 +106,9 @@ class NeighbourFilter {
 class Bpe {
  public:
   // SentencePiece: two symbols merge when their text is a normal piece; the best score first.
-  static Result<Bpe> FromScores(const Vocabulary& vocabulary, const std::string& name);
+  // Precondition: CheckScores, which errs with kCorruptFile, for all normal pieces.
+  static Bpe FromScores(const Vocabulary& vocabulary);
+  static Status CheckScores(const Vocabulary& vocabulary, const std::string& name);
   // Hugging Face: the listed pairs merge, in the list's order (rank). Merges of byte pieces are
   // kUnsupported; merges that make special pieces are dropped, since text that spells one must not
   // become it.

@@ -102,9 +102,12 @@ Result<Tokenizer> Tokenizer::Impl::Build(TokenizerDefinition d, const std::strin
     d.vocabulary.SetType(unknown, PieceType::kUnknown);
   }
   if (hugging_face) ScoreByMerges(d.merges, &d.vocabulary);
-  G3N_ASSIGN_OR_RETURN(Bpe bpe, hugging_face
-                                    ? Bpe::FromMerges(d.vocabulary, std::move(d.merges), name)
-                                    : Bpe::FromScores(d.vocabulary, name));
+  const auto make_bpe = [&]() -> Result<LazyBpe> {
+    if (!hugging_face) return LazyBpe::FromScores(d.vocabulary, name);
+    G3N_ASSIGN_OR_RETURN(Bpe bpe, Bpe::FromMerges(d.vocabulary, std::move(d.merges), name));
+    return LazyBpe(std::move(bpe));
+  };
+  G3N_ASSIGN_OR_RETURN(LazyBpe bpe, make_bpe());
   auto impl = std::make_unique<Impl>(d.rules, std::move(d.vocabulary), std::move(bpe));
   if (hugging_face) {
     impl->AddListed(d.added);

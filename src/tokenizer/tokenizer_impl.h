@@ -5,8 +5,8 @@
 #include <string>
 
 #include "tokenizer/added_tokens.h"
-#include "tokenizer/bpe.h"
 #include "tokenizer/definition.h"
+#include "tokenizer/lazy_bpe.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/vocabulary.h"
 
@@ -16,7 +16,7 @@ struct Tokenizer::Impl {
   // Errors: kCorruptFile, kUnsupported.
   static Result<Tokenizer> Build(TokenizerDefinition definition, const std::string& name);
 
-  Impl(TokenizerRules file_rules, Vocabulary v, Bpe b)
+  Impl(TokenizerRules file_rules, Vocabulary v, LazyBpe b)
       : rules(file_rules), vocabulary(std::move(v)), bpe(std::move(b)) {}
 
   void AddListed(const std::vector<AddedToken>& added);
@@ -34,7 +34,7 @@ struct Tokenizer::Impl {
 
   TokenizerRules rules;
   Vocabulary vocabulary;
-  Bpe bpe;
+  LazyBpe bpe;
   AddedTokenMatcher before;  // matched in the text as it is
   AddedTokenMatcher after;   // matched after spaces became U+2581
   std::optional<TokenId> bos, eos;

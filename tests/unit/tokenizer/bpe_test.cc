@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "fixtures.h"
+#include "tokenizer/lazy_bpe.h"
 #include "tokenizer/utf8.h"
 
 namespace gemma3n {
@@ -96,15 +97,19 @@ TEST(Bpe, IsItsDefinition) {
     const auto pieces = RandomPieces(rng);
     const auto vocabulary = Vocabulary::Build(pieces, "v");
     ASSERT_TRUE(vocabulary.ok()) << vocabulary.status().message();
-    const auto bpe = Bpe::FromScores(*vocabulary, "v");
-    ASSERT_TRUE(bpe.ok()) << bpe.status().message();
+    const Bpe bpe = Bpe::FromScores(*vocabulary);
+    const auto lazy = LazyBpe::FromScores(*vocabulary, "v");  // without tables: the texts are few
+    ASSERT_TRUE(lazy.ok()) << lazy.status().message();
     for (int i = 0; i < 30; ++i) {
       const std::string text =
           RandomLetters(rng, rng() % (i < 25 ? 30 : 250));  // also past the heap's limit
+      const Ids expected = PlainEncode(pieces, text);
       for (int again = 0; again < 2; ++again) {  // the second time, whole pieces are known
-        Ids ids;
-        bpe->Encode(text, *vocabulary, &ids);
-        ASSERT_EQ(ids, PlainEncode(pieces, text)) << text;
+        Ids ids, lazy_ids;
+        bpe.Encode(text, *vocabulary, &ids);
+        ASSERT_EQ(ids, expected) << text;
+        lazy->Encode(text, *vocabulary, &lazy_ids);
+        ASSERT_EQ(lazy_ids, expected) << text;
       }
     }
   }
@@ -115,11 +120,52 @@ TEST(Bpe, ScansAndHeapsAgreeAtTheLimit) {
   for (const char* text : {"a", "aa", "aaa", "aaaa", "aaaaa"})
     pieces.push_back({text, 0, PieceType::kNormal});
   const auto vocabulary = Vocabulary::Build(pieces, "v");
-  const auto bpe = Bpe::FromScores(*vocabulary, "v");
+  const Bpe bpe = Bpe::FromScores(*vocabulary);
   for (size_t n = 0; n < 200; ++n) {
     Ids ids;
-    bpe->Encode(std::string(n, 'a'), *vocabulary, &ids);
+    bpe.Encode(std::string(n, 'a'), *vocabulary, &ids);
     ASSERT_EQ(ids, PlainEncode(pieces, std::string(n, 'a'))) << n;
+  }
+}
+
+// What comes later, and what is long, has the ids that it had without the tables.
+TEST(Bpe, TablesChangeNoId) {
+  const std::vector<Piece> pieces = TinyModel().pieces();
+  const auto vocabulary = Vocabulary::Build(pieces, "v");
+  const Bpe bpe = Bpe::FromScores(*vocabulary);
+  const auto lazy = LazyBpe::FromScores(*vocabulary, "v");
+  ASSERT_TRUE(lazy.ok()) << lazy.status().message();
+  const auto expect_same = [&](std::string_view text) {
+    Ids ids, expected;
+    lazy->Encode(text, *vocabulary, &ids);
+    bpe.Encode(text, *vocabulary, &expected);
+    ASSERT_EQ(ids, expected) << text;
+  };
+  std::mt19937 rng(5);
+  size_t bytes = 0;
+  for (int i = 0; i < 2000; ++i) {
+    std::string text;
+    for (int k = 0; k < 20; ++k) text += pieces[rng() % pieces.size()].text;
+    bytes += text.size();
+    expect_same(text);
+  }
+  EXPECT_GT(bytes, 2 * LazyBpe::kWithout);
+  expect_same(RandomLetters(rng, LazyBpe::kWithout));
+}
+
+TEST(Bpe, ForgetsBeforeAndAfterTheTables) {
+  std::vector<Piece> pieces = BytePieces();
+  for (const char* text : {"a", "b", "ab"}) pieces.push_back({text, 0, PieceType::kNormal});
+  for (const size_t before : {size_t{0}, 2 * LazyBpe::kWithout}) {
+    auto vocabulary = Vocabulary::Build(pieces, "v");
+    auto bpe = LazyBpe::FromScores(*vocabulary, "v");
+    Ids ids;
+    bpe->Encode(std::string(before, 'a'), *vocabulary, &ids);
+    bpe->Forget(258, *vocabulary);
+    vocabulary->Rename(258, "<x>", PieceType::kControl);
+    ids.clear();
+    bpe->Encode("ab", *vocabulary, &ids);
+    EXPECT_EQ(ids, (Ids{256, 257}));
   }
 }
 
