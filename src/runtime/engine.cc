@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
 #include <new>
 #include <utility>
 
@@ -79,15 +80,21 @@ Result<std::shared_ptr<EngineImpl>> LoadImpl(const EngineOptions& options) {
   report(0.3);
   ModelConfig config = checkpoint.config();
   G3N_ASSIGN_OR_RETURN(auto mmproj, internal::OpenMmproj(options, checkpoint, &config));
-  Result<Tokenizer> tokenizer = OpenTokenizer(options.tokenizer, checkpoint, config.tokens);
+  // Either takes tens of milliseconds of one thread. That of the tokenizer ends before this scope.
+  std::future<Result<Tokenizer>> opened = std::async(std::launch::async, [&] {
+    return OpenTokenizer(options.tokenizer, checkpoint, config.tokens);
+  });
+  Result<TextWeights> weights = BindTextWeights(checkpoint, *kernels);
+  Result<Tokenizer> tokenizer = opened.get();
   const bool none = tokenizer.status().code() == StatusCode::kNotFound && options.tokenizer.empty();
   if (!tokenizer.ok() && !none) return tokenizer.status();
+  if (!weights.ok()) return weights.status();
   report(0.8);
   G3N_ASSIGN_OR_RETURN(ChatTemplate chat_template, LoadChatTemplate(options, checkpoint));
   auto impl = std::make_shared<EngineImpl>(options, std::move(checkpoint), std::move(mmproj),
                                            std::move(config), std::move(tokenizer),
                                            std::move(chat_template), *kernels);
-  G3N_ASSIGN_OR_RETURN(impl->weights, BindTextWeights(impl->checkpoint, *kernels));
+  impl->weights = std::move(*weights);
   const MultimodalTokens& tokens = impl->config().tokens;
   G3N_ASSIGN_OR_RETURN(HardEmbeddings vision,
                        ComputeHardEmbeddings(impl->towers(), "embed_vision.",

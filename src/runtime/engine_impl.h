@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/arena.h"
@@ -62,7 +63,7 @@ struct EngineImpl {
   // What a forward that took `seconds` leaves to do, with compute held.
   void AfterForward(int64_t rows, double seconds) {
     CountPerLayerRows(rows);
-    huge_pages.Work(kMovingShare * seconds, *pool);
+    huge_pages.Work(std::exchange(moving_seconds, kMovingShare * seconds), *pool);
   }
   // Rows of the per-layer table that were looked up, a few at a time, since its pages were last let
   // go; guarded by compute.
@@ -77,6 +78,7 @@ struct EngineImpl {
   // Weights move to huge pages a few after each forward: at load the first token would wait for all
   // of them. Guarded by compute.
   static constexpr double kMovingShare = 1.0 / 64;  // of the time
+  double moving_seconds = 0;  // the last forward's, so that the first token waits for none of it
   HugePageMover huge_pages;
 
   // Where the picture and the sound tower are.

@@ -126,7 +126,7 @@ void Vocabulary::FindAll(std::span<const std::string_view> texts, TokenId* ids) 
 
 TokenId Vocabulary::Insert(TokenId id, uint32_t hash) {
   const std::string& text = pieces_[id].text;
-  if ((used_ + 1) * 2 > slots_.size()) Grow(used_ + 1);
+  if (used_ + 1 + used_ / 3 > slots_.size()) Grow(used_ + 1);
   const size_t mask = slots_.size() - 1;
   size_t i = hash & mask;
   for (; slots_[i].id != kEmpty; i = (i + 1) & mask) {
@@ -141,7 +141,7 @@ TokenId Vocabulary::Insert(TokenId id, uint32_t hash) {
 
 void Vocabulary::Grow(size_t entries) {
   HugeVector<Slot> old = std::move(slots_);
-  slots_.assign(std::bit_ceil(std::max<size_t>(entries, 8) * 2), Slot{});
+  slots_.assign(std::bit_ceil(std::max<size_t>(entries + entries / 3, 8) + 1), Slot{});
   used_ = 0;
   const size_t mask = slots_.size() - 1;
   for (const Slot& slot : old) {

@@ -55,7 +55,7 @@ class Vocabulary {
   void Grow(size_t entries);
 
   std::vector<Piece> pieces_;
-  HugeVector<Slot> slots_;  // open addressing, linear probing; a power of two, at most half full
+  HugeVector<Slot> slots_;  // open addressing, linear probing; a power of two, at most 3/4 full
   size_t used_ = 0;         // slots that are not kEmpty
   TokenId byte_ids_[256] = {};
 };
