@@ -24,6 +24,7 @@ G3N_INLINE __m256i Minus16(__m256i acc) { return _mm256_sub_epi16(_mm256_setzero
 struct NarrowDots {
   static constexpr int kRows[2] = {4, 4}, kVectors = 1;
   static constexpr int kPlanes = 1;
+  static constexpr float kBias = 0;
   using Acc = __m256i;
   static G3N_INLINE Acc Zero() { return _mm256_setzero_si256(); }
   static G3N_INLINE Acc Minus(Acc acc) { return Minus16(acc); }
@@ -41,6 +42,7 @@ struct NarrowDots {
 struct WideDots {
   static constexpr int kRows[2] = {3, 3}, kVectors = 1;
   static constexpr int kPlanes = 2;
+  static constexpr float kBias = 0;
   struct Pair {
     __m256i low, high;
   };

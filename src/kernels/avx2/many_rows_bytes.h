@@ -9,6 +9,13 @@
 
 namespace gemma3n::avx2 {
 
+// Sums below 2^22 that begin with the bits of 1.5 * 2^23 are those of floats, so much greater:
+// where a conversion would take a multiplier's turn, there is none.
+struct BiasedSums {
+  static constexpr float kBias = 0x1.8p23f;
+  static constexpr int32_t kBiasBits = 0x4b400000;
+};
+
 struct ManyRowsBytes {
   static constexpr uint8_t kFlip = 128;  // the first factor of an instruction is unsigned
   static constexpr int kSides = 1, kStep = 4;

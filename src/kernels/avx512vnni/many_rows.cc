@@ -9,12 +9,14 @@
 namespace gemma3n::avx512vnni {
 namespace {
 
-struct Dots {
+struct Dots : avx2::BiasedSums {
   static constexpr int kRows[2] = {6, 4}, kVectors = 2;  // 12 sums of a block, 12 of all blocks
   static constexpr int kPlanes = 1;
   using Acc = __m512i;
   static G3N_INLINE Acc Zero() { return _mm512_setzero_si512(); }
-  static G3N_INLINE Acc Minus(Acc acc) { return _mm512_sub_epi32(Zero(), acc); }
+  static G3N_INLINE Acc Minus(Acc acc) {
+    return _mm512_sub_epi32(_mm512_set1_epi32(kBiasBits), acc);
+  }
   static G3N_INLINE Acc LoadStart(const std::byte* p) { return _mm512_load_si512(p); }
   static G3N_INLINE void StoreStart(std::byte* p, Acc acc) { _mm512_store_si512(p, acc); }
   static G3N_INLINE void Split(uint8_t*, int64_t) {}
@@ -22,7 +24,10 @@ struct Dots {
   static G3N_INLINE Acc Dot(Acc acc, __m512i w, __m512i x) {
     return _mm512_dpbusd_epi32(acc, x, w);
   }
-  static G3N_INLINE __m512 Finish(Acc acc) { return _mm512_cvtepi32_ps(acc); }
+  static G3N_INLINE __m512 Biased(Acc acc) { return _mm512_castsi512_ps(acc); }
+  static G3N_INLINE __m512 Finish(Acc acc) {
+    return _mm512_sub_ps(Biased(acc), _mm512_set1_ps(kBias));
+  }
 };
 
 struct ManyRows : avx512::PackedLanes, avx2::ManyRowsBytes {

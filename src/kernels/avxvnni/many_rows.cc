@@ -8,12 +8,14 @@
 namespace gemma3n::avxvnni {
 namespace {
 
-struct Dots {
+struct Dots : avx2::BiasedSums {
   static constexpr int kRows[2] = {3, 3}, kVectors = 2;  // 6 sums of a block, 6 of all blocks
   static constexpr int kPlanes = 1;
   using Acc = __m256i;
   static G3N_INLINE Acc Zero() { return _mm256_setzero_si256(); }
-  static G3N_INLINE Acc Minus(Acc acc) { return _mm256_sub_epi32(_mm256_set1_epi32(kMagic), acc); }
+  static G3N_INLINE Acc Minus(Acc acc) {
+    return _mm256_sub_epi32(_mm256_set1_epi32(kBiasBits), acc);
+  }
   static G3N_INLINE Acc LoadStart(const std::byte* p) { return avx2::ManyRowsLanes::LoadBytes(p); }
   static G3N_INLINE void StoreStart(std::byte* p, Acc acc) {
     avx2::ManyRowsLanes::StoreBytes(p, acc);
@@ -25,15 +27,10 @@ struct Dots {
   static G3N_INLINE Acc Dot(Acc acc, __m256i w, __m256i x) {
     return _mm256_dpbusd_avx_epi32(acc, x, w);
   }
+  static G3N_INLINE __m256 Biased(Acc acc) { return _mm256_castsi256_ps(acc); }
   static G3N_INLINE __m256 Finish(Acc acc) {
-    const __m256i magic = _mm256_set1_epi32(kMagic);
-    return _mm256_sub_ps(_mm256_castsi256_ps(acc), _mm256_castsi256_ps(magic));
+    return _mm256_sub_ps(Biased(acc), _mm256_set1_ps(kBias));
   }
-
- private:
-  // The bits of 1.5 * 2^23, to which a sum below 2^22 can be added: so it becomes a float by a
-  // subtraction, where a conversion would take a multiplier's turn.
-  static constexpr int32_t kMagic = 0x4b400000;
 };
 
 struct ManyRows : avx2::ManyRowsLanes {

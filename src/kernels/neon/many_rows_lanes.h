@@ -43,6 +43,7 @@ struct ManyRowsLanes : PackedLanes {
 // Products of bytes with bytes, whose sums of a block are whole numbers of 32 bits.
 struct ByteDots {
   static constexpr int kPlanes = 1;
+  static constexpr float kBias = 0;
   using Acc = int32x4_t;
   static G3N_INLINE Acc Zero() { return FreshZero(); }
   static G3N_INLINE void Split(uint8_t*, int64_t) {}

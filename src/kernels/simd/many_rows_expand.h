@@ -19,6 +19,9 @@ struct Int8Weights {
   alignas(64) std::byte starts[2 * kInt8SlabBlocks * kStart];
   alignas(64) float scales[2 * kInt8SlabBlocks * V::kLanes];
   alignas(64) float mins[kInt8SlabBlocks * V::kLanes];
+  // -D::kBias times the scale, of a block's first half. A scale has at most 19 bits and the bias
+  // two, so it is exact, and (sum + bias) * scale + this has the bits of sum * scale.
+  alignas(64) float biases[kInt8SlabBlocks * V::kLanes];
 };
 
 // Bytes of a slab of a stored row.
@@ -69,6 +72,12 @@ G3N_INLINE void ExpandInt8(const Matrix& w, int64_t row, int64_t end, int64_t sl
     for (int h = 0; h < B::kHalves; ++h)
       V::Transpose(scales + 8 * h, 8 * B::kHalves, out.scales + (b * B::kHalves + 8 * h) * kLanes);
     if constexpr (B::kHasMin) V::Transpose(mins, 8, out.mins + b * kLanes);
+    if constexpr (D::kBias != 0) {
+      for (int64_t i = b; i < b + 8; ++i) {
+        const auto scale = V::Load(out.scales + i * B::kHalves * kLanes);
+        V::Store(out.biases + i * kLanes, V::Mul(scale, V::Set1(-D::kBias)));
+      }
+    }
     for (int64_t i = 0; i < parts; ++i) {
       for (int64_t r = 0; r < kRows; ++r)
         B::Integers(src[r][i / B::kParts], i % B::kParts, rows + r * kInt8Block);

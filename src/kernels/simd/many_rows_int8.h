@@ -19,6 +19,8 @@
 //     kPlanes           that a byte of W becomes: Split(q, plane) writes them, W Load(q, plane)
 //     Acc, Zero, Minus, LoadStart, StoreStart   a block's sums; as many bytes as planes of W
 //     Dot, Finish       acc + w x for a step; acc as floats
+//     kBias, Biased     unless kBias is 0: acc as floats that are kBias greater, which costs no
+//                       instruction; the multiplication by W's scale takes it back
 // What a flipped x adds to the sums is taken back by what they start with: it depends on W alone.
 #pragma once
 
@@ -168,8 +170,14 @@ G3N_INLINE void Int8Tile(const Int8Weights<V>* w, const Int8Slab<V>* x, int64_t 
         const auto scale = V::Load(w[v].scales + at * V::kLanes);
         G3N_UNROLL
         for (int i = 0; i < kCount; ++i) {
-          const auto f = D::Finish(acc[i][v]);
-          sum[i][v] = h == 0 ? V::Mul(f, scale) : V::Fma(f, scale, sum[i][v]);
+          if (h > 0) {
+            sum[i][v] = V::Fma(D::Finish(acc[i][v]), scale, sum[i][v]);
+          } else if constexpr (D::kBias == 0) {
+            sum[i][v] = V::Mul(D::Finish(acc[i][v]), scale);
+          } else {
+            const auto bias = V::Load(w[v].biases + b * V::kLanes);
+            sum[i][v] = V::Fma(D::Biased(acc[i][v]), scale, bias);
+          }
           if (h + 1 == B::kHalves)
             total[i][v] = V::Fma(sum[i][v], Int8Sides<V>(x[i].scales + b * V::kSides), total[i][v]);
         }
