@@ -34,6 +34,8 @@ struct ManyRowsKernels {
   MultiplyFn multiply[kDTypeCount];
   int64_t group_rows;  // rows of W that are expanded together: ranges are best multiples of it
   const GatedKernels* gated;  // of the same packed rows; may be null
+  // The same results for some of the types, sooner, from rows packed in another way; may be null.
+  const ManyRowsKernels* sooner = nullptr;
 };
 
 // Rows of x that are still few enough to go another way than a prompt, where a table has one.

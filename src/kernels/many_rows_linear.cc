@@ -15,7 +15,8 @@ constexpr int64_t kMinGroups = 2;        // of a range: its first slab is expand
 const ManyRowsKernels* Choose(std::span<const Ops::Product> products, int64_t rows,
                               const KernelTable& table) {
   for (const ManyRowsKernels* kernels :
-       {rows <= kSeveralRows ? table.several_rows : nullptr, table.many_rows}) {
+       {rows <= kSeveralRows ? table.several_rows : nullptr,
+        table.many_rows == nullptr ? nullptr : table.many_rows->sooner, table.many_rows}) {
     const auto offers = [&](const Ops::Product& p) {
       return kernels->multiply[static_cast<int>(p.w.dtype)] != nullptr;
     };

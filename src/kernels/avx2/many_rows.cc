@@ -21,16 +21,13 @@ G3N_INLINE __m256i Minus16(__m256i acc) { return _mm256_sub_epi16(_mm256_setzero
 // A pair of products with an x of 0 .. 255 is at most 2 * 255 * 32. The sum of sixteen with x
 // itself (eight where W goes by halves) is at most 16 * 127 * 16 or 8 * 127 * 32 = 32512; what is
 // in between may wrap around.
-struct NarrowDots {
+struct NarrowDots : simd::Int8Dots {
   static constexpr int kRows[2] = {4, 4}, kVectors = 1;
-  static constexpr int kPlanes = 1;
-  static constexpr float kBias = 0;
   using Acc = __m256i;
   static G3N_INLINE Acc Zero() { return _mm256_setzero_si256(); }
   static G3N_INLINE Acc Minus(Acc acc) { return Minus16(acc); }
   static G3N_INLINE Acc LoadStart(const std::byte* p) { return ManyRowsLanes::LoadBytes(p); }
   static G3N_INLINE void StoreStart(std::byte* p, Acc acc) { ManyRowsLanes::StoreBytes(p, acc); }
-  static G3N_INLINE void Split(uint8_t*, int64_t) {}
   static G3N_INLINE __m256i Load(const uint8_t* q, int64_t) { return ManyRowsLanes::LoadBytes(q); }
   static G3N_INLINE Acc Dot(Acc acc, __m256i w, __m256i x) { return Add(acc, w, x); }
   static G3N_INLINE __m256 Finish(Acc acc) {
@@ -39,10 +36,9 @@ struct NarrowDots {
 };
 
 // Bytes of W as 16 high + low: both are -8 .. 8.
-struct WideDots {
+struct WideDots : simd::Int8Dots {
   static constexpr int kRows[2] = {3, 3}, kVectors = 1;
   static constexpr int kPlanes = 2;
-  static constexpr float kBias = 0;
   struct Pair {
     __m256i low, high;
   };
@@ -91,7 +87,8 @@ struct ManyRows : ManyRowsLanes {
 
 }  // namespace
 
-constinit const ManyRowsKernels kManyRowsKernels = simd::MakeManyRowsInt8<ManyRows>();
+constinit const ManyRowsKernels kManyRowsKernels =
+    simd::MakeManyRowsInt8<ManyRows>(&kManyRowsNibbles);
 constinit const SampledKernels kSampledKernels = simd::MakeSampledInt8<ManyRows, FewRowsLanes>();
 
 }  // namespace gemma3n::avx2

@@ -5,20 +5,20 @@
 #include <immintrin.h>
 
 #include "kernels/half.h"
-#include "kernels/simd/common.h"
+#include "kernels/simd/many_rows_blocks.h"
 
 namespace gemma3n::avx2 {
 
 // Sums below 2^22 that begin with the bits of 1.5 * 2^23 are those of floats, so much greater:
 // where a conversion would take a multiplier's turn, there is none.
-struct BiasedSums {
+struct BiasedSums : simd::Int8Dots {
   static constexpr float kBias = 0x1.8p23f;
   static constexpr int32_t kBiasBits = 0x4b400000;
 };
 
 struct ManyRowsBytes {
   static constexpr uint8_t kFlip = 128;  // the first factor of an instruction is unsigned
-  static constexpr int kSides = 1, kStep = 4;
+  static constexpr int kSides = 1, kStep = 4, kCentre = 0;
 
   static G3N_INLINE float Half(const uint8_t* p) { return _cvtsh_ss(LoadU16(p)); }
   static G3N_INLINE void Scaled8(uint64_t bytes, float d, float* out) {

@@ -11,7 +11,6 @@ namespace {
 
 struct Dots : avx2::BiasedSums {
   static constexpr int kRows[2] = {6, 4}, kVectors = 2;  // 12 sums of a block, 12 of all blocks
-  static constexpr int kPlanes = 1;
   using Acc = __m512i;
   static G3N_INLINE Acc Zero() { return _mm512_setzero_si512(); }
   static G3N_INLINE Acc Minus(Acc acc) {
@@ -19,7 +18,6 @@ struct Dots : avx2::BiasedSums {
   }
   static G3N_INLINE Acc LoadStart(const std::byte* p) { return _mm512_load_si512(p); }
   static G3N_INLINE void StoreStart(std::byte* p, Acc acc) { _mm512_store_si512(p, acc); }
-  static G3N_INLINE void Split(uint8_t*, int64_t) {}
   static G3N_INLINE __m512i Load(const uint8_t* q, int64_t) { return _mm512_load_si512(q); }
   static G3N_INLINE Acc Dot(Acc acc, __m512i w, __m512i x) {
     return _mm512_dpbusd_epi32(acc, x, w);

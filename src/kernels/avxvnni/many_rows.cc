@@ -10,7 +10,6 @@ namespace {
 
 struct Dots : avx2::BiasedSums {
   static constexpr int kRows[2] = {3, 3}, kVectors = 2;  // 6 sums of a block, 6 of all blocks
-  static constexpr int kPlanes = 1;
   using Acc = __m256i;
   static G3N_INLINE Acc Zero() { return _mm256_setzero_si256(); }
   static G3N_INLINE Acc Minus(Acc acc) {
@@ -20,7 +19,6 @@ struct Dots : avx2::BiasedSums {
   static G3N_INLINE void StoreStart(std::byte* p, Acc acc) {
     avx2::ManyRowsLanes::StoreBytes(p, acc);
   }
-  static G3N_INLINE void Split(uint8_t*, int64_t) {}
   static G3N_INLINE __m256i Load(const uint8_t* q, int64_t) {
     return avx2::ManyRowsLanes::LoadBytes(q);
   }

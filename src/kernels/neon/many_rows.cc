@@ -18,12 +18,9 @@ struct FourRows {
   V low, high;  // two and two
 };
 
-struct Dots {
+struct Dots : simd::Int8Dots {
   // 12 registers of a block's sums, 6 of all blocks'.
   static constexpr int kRows[2] = {3, 2}, kVectors = 2;
-  static constexpr int kPlanes = 1;
-  static constexpr float kBias = 0;
-  static G3N_INLINE void Split(uint8_t*, int64_t) {}
   static G3N_INLINE Eight Load(const uint8_t* q, int64_t) {
     return {ManyRowsLanes::LoadBytes(q), ManyRowsLanes::LoadBytes(q + 16)};
   }

@@ -5,6 +5,7 @@
 #include <arm_neon.h>
 
 #include "kernels/neon/packed_lanes.h"
+#include "kernels/simd/many_rows_blocks.h"
 
 namespace gemma3n::neon {
 
@@ -18,6 +19,7 @@ static G3N_INLINE int32x4_t FreshZero() {
 
 struct ManyRowsLanes : PackedLanes {
   static constexpr uint8_t kFlip = 0;
+  static constexpr int kCentre = 0;
   static G3N_INLINE F Fma(F a, F b, F c) { return vfmaq_f32(c, a, b); }
   static G3N_INLINE float Half(const uint8_t* p) {
     __fp16 half;
@@ -41,12 +43,9 @@ struct ManyRowsLanes : PackedLanes {
 };
 
 // Products of bytes with bytes, whose sums of a block are whole numbers of 32 bits.
-struct ByteDots {
-  static constexpr int kPlanes = 1;
-  static constexpr float kBias = 0;
+struct ByteDots : simd::Int8Dots {
   using Acc = int32x4_t;
   static G3N_INLINE Acc Zero() { return FreshZero(); }
-  static G3N_INLINE void Split(uint8_t*, int64_t) {}
   static G3N_INLINE int8x16_t Load(const uint8_t* q, int64_t) {
     return ManyRowsLanes::LoadBytes(q);
   }

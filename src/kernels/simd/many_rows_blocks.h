@@ -8,6 +8,8 @@
 //   Scales<V>(block, scales, mins)   of all parts; V has, beside what many_rows_int8.h names,
 //                Half(p), and Scaled8(bytes, d, out): eight signed bytes times d
 //   Integers(block, part, q)      32 bytes
+//
+// Int8Dots: what a D has that is the same for most.
 #pragma once
 
 #include <cstring>
@@ -17,6 +19,13 @@
 #include "tensor/dtype.h"
 
 namespace gemma3n::simd {
+
+struct Int8Dots {
+  static constexpr int kPlanes = 1;
+  static constexpr float kBias = 0;
+  static constexpr bool kCentred = false, kFirst = false;
+  static G3N_INLINE void Split(uint8_t*, int64_t) {}
+};
 
 template <class B, int kCount>
 struct Int8BlockOf {

@@ -4,6 +4,7 @@
 //
 // V: lanes = rows of W, for rounding and scaling (L of simd/packed.h) and for products:
 //   kFlip               what bytes of x are exchanged with: 128 where they are multiplied unsigned
+//   kCentre             0; or what a D's W has more than what it stands for, so that it is unsigned
 //   kSides              rows of x side by side: 1, or 2 where an instruction multiplies two by two,
 //                       and lanes are half as many rows of W for one row of x, then for the other;
 //                       4 kSides columns of a row lie together, then those of the other
@@ -21,6 +22,9 @@
 //     Dot, Finish       acc + w x for a step; acc as floats
 //     kBias, Biased     unless kBias is 0: acc as floats that are kBias greater, which costs no
 //                       instruction; the multiplication by W's scale takes it back
+//     kCentred          whether Biased takes kCentre times the sum of x back, from
+//     Int8Slab::offsets kFirst, First     whether a block's sums begin with the first product
+//     instead of Zero
 // What a flipped x adds to the sums is taken back by what they start with: it depends on W alone.
 #pragma once
 
@@ -32,9 +36,17 @@ namespace gemma3n::simd {
 
 inline constexpr int64_t kInt8MostRows = 512, kInt8GroupRows = 256, kInt8UnitRows = 16;
 
+// kBias less kCentre times the sum of a block's integers.
+template <class V, bool = V::kCentre != 0>
+struct Int8Offsets {
+  int32_t offsets[kInt8SlabBlocks * V::kSides];
+};
+template <class V>
+struct Int8Offsets<V, false> {};
+
 // A slab of kSides rows of x.
 template <class V>
-struct Int8Slab {
+struct Int8Slab : Int8Offsets<V> {
   uint8_t q[kManyRowsSlab * V::kSides];
   float scales[kInt8SlabBlocks * V::kSides];
   float sums[kInt8SlabBlocks * V::kSides];  // of a block as it was rounded
@@ -66,9 +78,9 @@ int64_t Int8ScratchBytes(int64_t rows) {
 }
 
 // 32 values of x as bytes of a scale, those of kSides rows in turns; sum: of the values as they
-// were rounded.
+// were rounded. Returns that of the integers.
 template <class V>
-G3N_INLINE void RoundInt8Block(const float* src, uint8_t* q, float* scale, float* sum) {
+G3N_INLINE int32_t RoundInt8Block(const float* src, uint8_t* q, float* scale, float* sum) {
   auto bits = V::ZeroBits();
   for (int64_t i = 0; i < kInt8Block; i += V::kLanes)
     bits = V::MaxMagnitude(bits, V::Load(src + i));
@@ -84,7 +96,9 @@ G3N_INLINE void RoundInt8Block(const float* src, uint8_t* q, float* scale, float
     V::StoreInt8(reinterpret_cast<std::byte*>(q + at),
                  *scale > 0 ? V::Mul(V::Load(src + i), inverse) : V::Zero(), V::kFlip);
   }
-  *sum = *scale * static_cast<float>(V::SumBlock(q));
+  const int32_t integers = V::SumBlock(q);
+  *sum = *scale * static_cast<float>(integers);
+  return integers;
 }
 
 template <class V>
@@ -97,9 +111,11 @@ void PackInt8Slab(const ConstView& x, int64_t row, int64_t slab, std::byte* pack
     Int8Slab<V>& out = slabs[t / kSides];
     const float* values = x.row(Min(t, x.rows - 1)) + first;  // a missing side repeats the last row
     for (int64_t b = 0; b * kInt8Block < cols; ++b) {
-      RoundInt8Block<V>(values + b * kInt8Block,
-                        out.q + b * kInt8Block * kSides + t % kSides * kTogether,
-                        &out.scales[b * kSides + t % kSides], &out.sums[b * kSides + t % kSides]);
+      const int64_t i = b * kSides + t % kSides;
+      [[maybe_unused]] const int32_t sum = RoundInt8Block<V>(
+          values + b * kInt8Block, out.q + b * kInt8Block * kSides + t % kSides * kTogether,
+          &out.scales[i], &out.sums[i]);
+      if constexpr (V::kCentre != 0) out.offsets[i] = V::kBiasBits - V::kCentre * sum;
     }
   }
 }
@@ -121,6 +137,15 @@ G3N_INLINE typename V::F Int8Row(const float* p, int64_t t) {
     return V::Load(p);
   } else {
     return V::Side(p, t % V::kSides);
+  }
+}
+
+template <class V, class D>
+G3N_INLINE typename V::F Int8Biased(const typename D::Acc& acc, const Int8Slab<V>& x, int64_t b) {
+  if constexpr (D::kCentred) {
+    return D::Biased(acc, x.offsets[b]);
+  } else {
+    return D::Biased(acc);
   }
 }
 
@@ -146,7 +171,7 @@ G3N_INLINE void Int8Tile(const Int8Weights<V>* w, const Int8Slab<V>* x, int64_t 
       const int64_t at = b * B::kHalves + h;
       typename D::Acc acc[kCount][kVectors];
       G3N_UNROLL
-      for (int v = 0; v < kVectors; ++v) {
+      for (int v = 0; v < kVectors && !D::kFirst; ++v) {
         auto start = D::Zero();
         if constexpr (V::kFlip != 0)
           start = D::LoadStart(w[v].starts + at * D::kPlanes * W::kStart);
@@ -160,8 +185,13 @@ G3N_INLINE void Int8Tile(const Int8Weights<V>* w, const Int8Slab<V>* x, int64_t 
           const auto weights = D::Load(w[v].q + (at * kColumns + c) * W::kRows, W::kPlane);
           G3N_UNROLL
           for (int i = 0; i < kCount; ++i) {
-            const uint8_t* block = x[i].q + b * kInt8Block * V::kSides;
-            acc[i][v] = D::Dot(acc[i][v], weights, V::Broadcast(block, h * kColumns + c));
+            const auto columns =
+                V::Broadcast(x[i].q + b * kInt8Block * V::kSides, h * kColumns + c);
+            if constexpr (D::kFirst) {
+              acc[i][v] = c == 0 ? D::First(weights, columns) : D::Dot(acc[i][v], weights, columns);
+            } else {
+              acc[i][v] = D::Dot(acc[i][v], weights, columns);
+            }
           }
         }
       }
@@ -176,7 +206,7 @@ G3N_INLINE void Int8Tile(const Int8Weights<V>* w, const Int8Slab<V>* x, int64_t 
             sum[i][v] = V::Mul(D::Finish(acc[i][v]), scale);
           } else {
             const auto bias = V::Load(w[v].biases + b * V::kLanes);
-            sum[i][v] = V::Fma(D::Biased(acc[i][v]), scale, bias);
+            sum[i][v] = V::Fma(Int8Biased<V, D>(acc[i][v], x[i], b), scale, bias);
           }
           if (h + 1 == B::kHalves)
             total[i][v] = V::Fma(sum[i][v], Int8Sides<V>(x[i].scales + b * V::kSides), total[i][v]);
@@ -259,7 +289,8 @@ constexpr ManyRowsKernels MakeManyRowsInt8Of() {
                        PackInt8Slab<V>,
                        nullptr,
                        {},
-                       kInt8GroupRows};
+                       kInt8GroupRows,
+                       nullptr};
   const auto add = [&]<DType kType>() {
     using B = Int8Block<kType>;
     if constexpr (B::kWide) {
@@ -273,10 +304,12 @@ constexpr ManyRowsKernels MakeManyRowsInt8Of() {
 }
 
 template <class V>
-constexpr ManyRowsKernels MakeManyRowsInt8() {
-  return MakeManyRowsInt8Of<V, DType::kQ8_0, DType::kQ4_0, DType::kQ4_1, DType::kQ5_0, DType::kQ5_1,
-                            DType::kQ4_K, DType::kQ5_K, DType::kQ6_K, DType::kIQ4_NL,
-                            DType::kIQ4_XS>();
+constexpr ManyRowsKernels MakeManyRowsInt8(const ManyRowsKernels* sooner = nullptr) {
+  ManyRowsKernels k = MakeManyRowsInt8Of<V, DType::kQ8_0, DType::kQ4_0, DType::kQ4_1, DType::kQ5_0,
+                                         DType::kQ5_1, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K,
+                                         DType::kIQ4_NL, DType::kIQ4_XS>();
+  k.sooner = sooner;
+  return k;
 }
 
 }  // namespace gemma3n::simd

@@ -397,11 +397,15 @@ TEST_P(ManyRows, WhatCameBeforeDoesNotMatter) {
 
 TEST(ManyRowsLinear, SeveralMatricesOfOneInput) {
   Random random(3);
+  std::vector<Param> all;
   for (const KernelTable* table : AvailableKernels()) {
+    for (DType type : {DType::kQ4_0, DType::kQ4_1, DType::kQ4_K}) all.emplace_back(table, type);
+  }
+  for (const auto& [table, type] : all) {
     ThreadPool pool(2);
     const Ops ops(*table, pool, Precision::kAuto), exact(*table, pool, Precision::kFloat32);
     const int64_t cols = 512, tokens = 600;
-    const Weights a(DType::kQ4_0, 130, cols, random), b(DType::kQ8_0, 33, cols, random);
+    const Weights a(type, 130, cols, random), b(DType::kQ8_0, 33, cols, random);
     const auto x = random.Normals(tokens * cols);
     const ConstView in(x.data(), tokens, cols);
     std::vector<float> ya(tokens * 130), yb(tokens * 33), one(tokens * 130), other(tokens * 33);
