@@ -76,6 +76,10 @@ struct KernelTable {
   float (*sum_squares)(const float* x, int64_t n);
   void (*add)(const float* x, float* y, int64_t n);                // y += x
   void (*axpy)(float a, const float* x, float* y, int64_t n);      // y += a x
+  // AltUp's streams at one go: y[a] = x[a] + sum_b coefs[a, b] x[b], in order, with the bits of `count` axpy; and
+  // y[a] += coefs[a] (x - y[active]).   x, y: `count` rows of n values
+  void (*mix)(const float* coefs, int64_t count, const float* const* x, float* const* y, int64_t n);
+  void (*correct)(const float* coefs, int64_t count, int64_t active, const float* x, float* const* y, int64_t n);
   void (*scale)(float a, float* y, int64_t n);                     // y *= a
   void (*mul)(const float* x, float* y, int64_t n);                // y *= x
   void (*gelu_mul)(const float* g, const float* u, float* y, int64_t n);  // y = gelu_tanh(g) * u; y may be g or u

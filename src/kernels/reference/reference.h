@@ -28,6 +28,9 @@ float Dot(const float* a, const float* b, int64_t n);
 float SumSquares(const float* x, int64_t n);
 void Add(const float* x, float* y, int64_t n);
 void Axpy(float a, const float* x, float* y, int64_t n);
+void Mix(const float* coefs, int64_t count, const float* const* x, float* const* y, int64_t n);
+void Correct(const float* coefs, int64_t count, int64_t active, const float* x, float* const* y,
+             int64_t n);
 void Scale(float a, float* y, int64_t n);
 void Mul(const float* x, float* y, int64_t n);
 void GeluMul(const float* g, const float* u, float* y, int64_t n);

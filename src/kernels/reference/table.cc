@@ -26,6 +26,8 @@ constexpr KernelTable MakeTable(std::integer_sequence<int, kTypes...>) {
   table.sum_squares = SumSquares;
   table.add = Add;
   table.axpy = Axpy;
+  table.mix = Mix;
+  table.correct = Correct;
   table.scale = Scale;
   table.mul = Mul;
   table.gelu_mul = GeluMul;

@@ -48,6 +48,21 @@ void Axpy(float a, const float* x, float* y, int64_t n) {
   for (int64_t i = 0; i < n; ++i) y[i] += a * x[i];
 }
 
+void Mix(const float* coefs, int64_t count, const float* const* x, float* const* y, int64_t n) {
+  for (int64_t a = 0; a < count; ++a) {
+    for (int64_t i = 0; i < n; ++i) y[a][i] = x[a][i];
+    for (int64_t b = 0; b < count; ++b) Axpy(coefs[a * count + b], x[b], y[a], n);
+  }
+}
+
+void Correct(const float* coefs, int64_t count, int64_t active, const float* x, float* const* y,
+             int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    const float change = x[i] - y[active][i];
+    for (int64_t a = 0; a < count; ++a) y[a][i] += coefs[a] * change;
+  }
+}
+
 void Scale(float a, float* y, int64_t n) {
   for (int64_t i = 0; i < n; ++i) y[i] *= a;
 }

@@ -54,6 +54,8 @@ constexpr KernelTable MakeTable(const char* name, const PackedKernels* float32,
   table.sum_squares = SumSquares<S>;
   table.add = Add<S>;
   table.axpy = Axpy<S>;
+  table.mix = Mix<S>;
+  table.correct = Correct<S>;
   table.scale = Scale<S>;
   table.mul = Mul<S>;
   table.gelu_mul = GeluMul<S>;

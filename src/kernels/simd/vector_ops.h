@@ -94,6 +94,51 @@ void Axpy(float a, const float* x, float* y, int64_t n) {
   Map<S>(x, y, y, n, [&](auto v, auto sum) G3N_LAMBDA { return S::Fma(factor, v, sum); });
 }
 
+// kCount > 0: that many rows, whose values stay in registers.
+template <class S, int kCount>
+G3N_INLINE void MixVector(const float* coefs, int64_t count, const float* const* x, float* const* y,
+                          int64_t i, int64_t part) {
+  const auto load = [&](int64_t b) G3N_LAMBDA { return LoadPart<S>(x[b] + i, part); };
+  typename S::F v[kCount > 0 ? kCount : 1];
+  G3N_UNROLL
+  for (int b = 0; b < kCount; ++b) v[b] = load(b);
+  G3N_UNROLL
+  for (int64_t a = 0; a < (kCount > 0 ? kCount : count); ++a) {
+    auto sum = kCount > 0 ? v[a] : load(a);
+    for (int64_t b = 0; b < (kCount > 0 ? kCount : count); ++b)
+      sum = S::Fma(S::Set1(coefs[a * count + b]), kCount > 0 ? v[b] : load(b), sum);
+    StorePart<S>(y[a] + i, sum, part);
+  }
+}
+
+template <class S>
+void Mix(const float* coefs, int64_t count, const float* const* x, float* const* y, int64_t n) {
+  ForVectors<S>(n, [&](int64_t i, int64_t part) G3N_LAMBDA {
+    if (count == 4) return MixVector<S, 4>(coefs, 4, x, y, i, part);
+    MixVector<S, 0>(coefs, count, x, y, i, part);
+  });
+}
+
+template <class S, int kCount>
+G3N_INLINE void CorrectVector(const float* coefs, int64_t count, int64_t active, const float* x,
+                              float* const* y, int64_t i, int64_t part) {
+  const auto change = S::Sub(LoadPart<S>(x + i, part), LoadPart<S>(y[active] + i, part));
+  G3N_UNROLL
+  for (int64_t a = 0; a < (kCount > 0 ? kCount : count); ++a) {
+    const auto sum = S::Fma(S::Set1(coefs[a]), change, LoadPart<S>(y[a] + i, part));
+    StorePart<S>(y[a] + i, sum, part);
+  }
+}
+
+template <class S>
+void Correct(const float* coefs, int64_t count, int64_t active, const float* x, float* const* y,
+             int64_t n) {
+  ForVectors<S>(n, [&](int64_t i, int64_t part) G3N_LAMBDA {
+    if (count == 4) return CorrectVector<S, 4>(coefs, 4, active, x, y, i, part);
+    CorrectVector<S, 0>(coefs, count, active, x, y, i, part);
+  });
+}
+
 template <class S>
 void Scale(float a, float* y, int64_t n) {
   const auto factor = S::Set1(a);

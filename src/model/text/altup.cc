@@ -73,19 +73,19 @@ Status AltUpPredict(const AltUpWeights& w, const ConstView& streams, const View&
   G3N_RETURN_IF_ERROR(ExpectShape(predicted, a_count * tokens, d, "altup predict"));
   const KernelTable& k = ctx.ops.kernels();
   ctx.ops.ForRows(tokens, [&](int64_t t) {
-    float modality[kMaxStreams];
+    float modality[kMaxStreams], coefs[kMaxStreams * kMaxStreams];
+    const float* x[kMaxStreams];
+    float* y[kMaxStreams];
     // The first predicted row is free until it is written: scratch for the normed active stream.
     Modality(w, streams.row(ctx.config.altup_active_idx * tokens + t), predicted.row(t), modality,
              ctx);
     for (int64_t a = 0; a < a_count; ++a) {
-      float* y = predicted.row(a * tokens + t);
-      std::memcpy(y, streams.row(a * tokens + t), sizeof(float) * d);
-      for (int64_t b = 0; b < a_count; ++b) {
-        const float c =
-            SmallDot(w.prediction_coefs.data() + (a * a_count + b) * a_count, modality, a_count);
-        k.axpy(c, streams.row(b * tokens + t), y, d);
-      }
+      x[a] = streams.row(a * tokens + t);
+      y[a] = predicted.row(a * tokens + t);
     }
+    for (int64_t i = 0; i < a_count * a_count; ++i)
+      coefs[i] = SmallDot(w.prediction_coefs.data() + i * a_count, modality, a_count);
+    k.mix(coefs, a_count, x, y, d);
   });
   ctx.Tap("altup_predict", predicted);
   return OkStatus();
@@ -99,18 +99,16 @@ Status AltUpCorrect(const AltUpWeights& w, const ConstView& activated, const Vie
   G3N_RETURN_IF_ERROR(ExpectShape(predicted, a_count * tokens, d, "altup correct: predicted"));
   const KernelTable& k = ctx.ops.kernels();
   Arena::Scope scope(ctx.arena);
-  const View innovations = ctx.Tensor(tokens, d);
+  const View normed = ctx.Tensor(tokens, d);
   ctx.ops.ForRows(tokens, [&](int64_t t) {
-    float modality[kMaxStreams];
-    float* innovation = innovations.row(t);
-    Modality(w, activated.row(t), innovation, modality,
-             ctx);  // normed row: scratch, then overwritten
-    std::memcpy(innovation, activated.row(t), sizeof(float) * d);
-    k.axpy(-1.0f, predicted.row(ctx.config.altup_active_idx * tokens + t), innovation, d);
+    float modality[kMaxStreams], coefs[kMaxStreams];
+    float* y[kMaxStreams];
+    Modality(w, activated.row(t), normed.row(t), modality, ctx);
     for (int64_t a = 0; a < a_count; ++a) {
-      const float c = SmallDot(w.correction_coefs.data() + a * a_count, modality, a_count) + 1.0f;
-      k.axpy(c, innovation, predicted.row(a * tokens + t), d);
+      coefs[a] = SmallDot(w.correction_coefs.data() + a * a_count, modality, a_count) + 1.0f;
+      y[a] = predicted.row(a * tokens + t);
     }
+    k.correct(coefs, a_count, ctx.config.altup_active_idx, activated.row(t), y, d);
   });
   ctx.Tap("altup_correct", predicted);
   return OkStatus();

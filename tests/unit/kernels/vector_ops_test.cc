@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <deque>
 #include <functional>
 #include <limits>
 
@@ -57,6 +58,43 @@ TEST_P(VectorOps, Elementwise) {
       ASSERT_NEAR(axpy[i], y[i] - 1.7 * x[i], 1e-6);
       ASSERT_EQ(scale[i], 0.3f * y[i]);
       ASSERT_EQ(mul[i], x[i] * y[i]);
+    }
+  });
+}
+
+// Rows mixed and corrected at one go: the bits of one axpy after the other.
+TEST_P(VectorOps, MixAndCorrect) {
+  ForCounts([&](int64_t n, int shift) {
+    for (int64_t count : {1, 2, 4, 5}) {
+      const auto coefs = random_.Normals(count * count), added = random_.Normals(n);
+      std::vector<std::vector<float>> rows, mixed;
+      std::deque<Guarded> x, y;
+      std::vector<const float*> from;
+      std::vector<float*> to;
+      for (int64_t a = 0; a < count; ++a) {
+        rows.push_back(random_.Normals(n));
+        x.emplace_back(rows.back(), shift);
+        y.emplace_back(std::vector<float>(static_cast<size_t>(n)), shift);
+      }
+      for (int64_t a = 0; a < count; ++a) {
+        from.push_back(x[a].data());
+        to.push_back(y[a].data());
+        mixed.push_back(rows[a]);
+        for (int64_t b = 0; b < count; ++b)
+          table().axpy(coefs[a * count + b], rows[b].data(), mixed[a].data(), n);
+      }
+      table().mix(coefs.data(), count, from.data(), to.data(), n);
+      for (int64_t a = 0; a < count; ++a) {
+        for (int64_t i = 0; i < n; ++i) ASSERT_EQ(y[a][i], mixed[a][i]) << count << " " << a;
+      }
+      Guarded gadded(added, shift);
+      auto change = added;
+      table().axpy(-1, mixed[count / 2].data(), change.data(), n);
+      table().correct(coefs.data(), count, count / 2, gadded.data(), to.data(), n);
+      for (int64_t a = 0; a < count; ++a) {
+        table().axpy(coefs[a], change.data(), mixed[a].data(), n);
+        for (int64_t i = 0; i < n; ++i) ASSERT_EQ(y[a][i], mixed[a][i]) << count << " " << a;
+      }
     }
   });
 }
