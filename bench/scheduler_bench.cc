@@ -71,7 +71,7 @@ Status Steps(const std::shared_ptr<const Engine>& engine, const std::vector<Shap
            .wants_logits = sequence > 0});
     }
     const double start = ThreadSeconds();
-    G3N_RETURN_IF_ERROR(internal::RunBatch(impl, model.decoder, rows, pointers,
+    G3N_RETURN_IF_ERROR(internal::RunBatch(impl, model.decoder, rows, pointers, /*top=*/0,
                                            [](int64_t, const View&) { return OkStatus(); }));
     return ThreadSeconds() - start;
   };

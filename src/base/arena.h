@@ -54,6 +54,11 @@ class Arena {
 
   int grown() const { return grown_; }
 
+  // Gives the physical pages back; they are taken again when written. Nothing may be in use.
+  void ReleasePages() {
+    for (Buffer& block : blocks_) block.ReleasePages();
+  }
+
   // Everything taken after the scope began is free again when it ends.
   class Scope {
    public:

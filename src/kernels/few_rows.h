@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/coarse.h"
 #include "tensor/matrix.h"
 
 namespace gemma3n {
@@ -51,6 +52,7 @@ struct FewRowsKernel {
 
 struct FewRowsKernels {
   FewRowsKernel of[kDTypeCount];
+  CoarseKernels coarse;
 };
 
 }  // namespace gemma3n

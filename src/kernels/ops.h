@@ -55,6 +55,8 @@ class Ops {
   // Memory that this object keeps for products, at least `bytes`, on a page's boundary; valid until the next call.
   // Throws std::bad_alloc.
   std::byte* Scratch(int64_t bytes) const;
+  // Gives its physical pages back until it is used again.
+  void ReleaseScratch() const { scratch_.ReleasePages(); }
 
   // Runs body(t) for every row, spread over the threads. `values`: about how many values a row's body reads or writes;
   // what is quickly done stays on the calling thread.

@@ -8,6 +8,9 @@
 namespace gemma3n {
 namespace {
 
+// An unembedding from which on a copy of its rows pays: smaller ones stay in the caches.
+constexpr int64_t kCoarseValues = int64_t{1} << 26;
+
 void BindAltUp(Binder& b, AltUpWeights& w, const std::string& p, const TextConfig& c) {
   const int64_t a = c.altup_num_inputs;
   b.Bind(w.router_norm, p + "router_norm.weight", {c.hidden_size});
@@ -69,8 +72,10 @@ int64_t DecodeWeightBytes(const TextWeights& weights, const TextConfig& config) 
   const auto bytes = [](const Matrix& m) {
     return m.empty() ? 0 : m.rows * RowBytes(m.dtype, m.cols);
   };
+  const int64_t unembedding =
+      weights.coarse_lm_head ? weights.coarse_lm_head->bytes() : bytes(weights.lm_head);
   int64_t total =
-      bytes(weights.lm_head) + bytes(weights.per_layer_model_projection) +
+      unembedding + bytes(weights.per_layer_model_projection) +
       RowBytes(weights.embed_tokens.dtype, weights.embed_tokens.cols) +
       RowBytes(weights.embed_tokens_per_layer.dtype, weights.embed_tokens_per_layer.cols);
   for (const Matrix& m : weights.altup_projections) total += bytes(m);
@@ -99,6 +104,9 @@ Result<TextWeights> BindTextWeights(const Checkpoint& checkpoint, const KernelTa
   w.lm_head = w.embed_tokens;
   if (b.Has("lm_head.weight")) b.BindTable(w.lm_head, "lm_head.weight", c.vocab_size, d);
   w.lm_head.rows = c.vocab_size;
+  if (w.lm_head.rows * w.lm_head.cols >= kCoarseValues) {
+    w.coarse_lm_head = std::make_shared<CoarseRows>(w.lm_head, /*mapped=*/true);
+  }
   b.BindTable(w.embed_tokens_per_layer, "embed_tokens_per_layer.weight", c.vocab_size_per_layer,
               c.num_layers * c.per_layer_dim);
   const Matrix& looked_up = w.embed_tokens_per_layer;

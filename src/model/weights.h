@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "kernels/coarse_rows.h"
 #include "kernels/columns.h"
 #include "kernels/ops.h"
 #include "model/checkpoint.h"
@@ -62,6 +63,7 @@ struct LayerWeights {
 struct TextWeights {
   Matrix embed_tokens;                // [V, D]
   Matrix lm_head;                     // [V, D]; the same bytes as embed_tokens when tied
+  std::shared_ptr<CoarseRows> coarse_lm_head;  // to find its largest products; null where small
   Matrix embed_tokens_per_layer;      // [Vp, L * P], looked up row by row, never read whole
   bool mapped = false;                // ... and lies in a mapped file, whose pages can be let go
   Matrix per_layer_model_projection;  // [L * P, D]

@@ -14,6 +14,7 @@
 #include "base/thread_pool.h"
 #include "chat/chat_template.h"
 #include "gemma3n/engine.h"
+#include "kernels/few_rows.h"
 #include "kernels/ops.h"
 #include "model/checkpoint.h"
 #include "model/multimodal_embedder.h"
@@ -59,6 +60,17 @@ struct EngineImpl {
   std::vector<float> logits;   // [rows, V], scratch of RunBatch; guarded by compute
 
   std::optional<MediaEncoder> media;  // has its own locks
+
+  // Before a forward of so many rows, with compute held: an answer gives back what its prompt took
+  // of scratch memory.
+  void BeforeForward(int64_t rows) {
+    if (rows <= kFewRows && prompt_scratch) {
+      arena->ReleasePages();
+      ops.ReleaseScratch();
+    }
+    prompt_scratch = rows > kFewRows;
+  }
+  bool prompt_scratch = false;  // scratch memory is as a prompt left it; guarded by compute
 
   // What a forward that took `seconds` leaves to do, with compute held.
   void AfterForward(int64_t rows, double seconds) {

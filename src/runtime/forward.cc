@@ -3,18 +3,23 @@
 #include <algorithm>
 #include <chrono>
 
+#include "model/text/likely_logits.h"
+
 namespace gemma3n::internal {
 
 Status RunBatch(EngineImpl& engine, const Decoder& decoder, std::span<const BatchRow> rows,
-                std::span<KvCache* const> caches, const OnLogitsBlock& on_logits) {
+                std::span<KvCache* const> caches, int64_t top, const OnLogitsBlock& on_logits) {
   const FairMutex::Guard lock(engine.compute, FairMutex::Lane::kSteps);
   Arena& arena = *engine.arena;
   const Arena::Scope scope(arena);
   using Clock = std::chrono::steady_clock;
+  engine.BeforeForward(std::ssize(rows));
   const auto start = Clock::now();
   G3N_ASSIGN_OR_RETURN(const View hidden, decoder.Forward(rows, caches, engine.ops, arena));
   engine.AfterForward(std::ssize(rows),
                       std::chrono::duration<double>(Clock::now() - start).count());
+  CoarseRows* const coarse = engine.weights.coarse_lm_head.get();
+  if (coarse != nullptr && LikelyLogitsPay(*coarse, hidden.rows, top)) coarse->Want(engine.ops);
   const int64_t vocab = decoder.config().vocab_size;
   for (int64_t first = 0; first < hidden.rows; first += kLogitsRows) {
     const int64_t count = std::min(kLogitsRows, hidden.rows - first);
@@ -22,7 +27,8 @@ Status RunBatch(EngineImpl& engine, const Decoder& decoder, std::span<const Batc
       engine.logits.resize(static_cast<size_t>(count * vocab));
     }
     const View block(engine.logits.data(), count, vocab);
-    G3N_RETURN_IF_ERROR(decoder.ComputeLogits(hidden.Rows(first, count), block, engine.ops, arena));
+    G3N_RETURN_IF_ERROR(
+        decoder.ComputeLogits(hidden.Rows(first, count), block, top, engine.ops, arena));
     G3N_RETURN_IF_ERROR(on_logits(first, block));
   }
   return OkStatus();

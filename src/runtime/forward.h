@@ -17,9 +17,9 @@ inline constexpr int64_t kLogitsRows = 32;
 // alone), [rows, V]; may be changed. The engine's threads are free to use meanwhile.
 using OnLogitsBlock = std::function<Status(int64_t first, const View& logits)>;
 
-// Decoder::Forward, then ComputeLogits in blocks. Errors: theirs, and on_logits's. When it fails
-// before the first on_logits, the caches are as before.
+// Decoder::Forward, then ComputeLogits in blocks. top: as there. Errors: theirs, and on_logits's.
+// When it fails before the first on_logits, the caches are as before.
 Status RunBatch(EngineImpl& engine, const Decoder& decoder, std::span<const BatchRow> rows,
-                std::span<KvCache* const> caches, const OnLogitsBlock& on_logits);
+                std::span<KvCache* const> caches, int64_t top, const OnLogitsBlock& on_logits);
 
 }  // namespace gemma3n::internal

@@ -46,12 +46,13 @@ Result<GenerationResult> Session::Generate(const Prompt& prompt, const Generatio
         return Error(StatusCode::kCancelled, "cancelled during the prompt");
       }
       const auto pass = g.Next(before, text.cache.max_rows(), text.cache.max_rows() - 1);
-      G3N_RETURN_IF_ERROR(s.Run(pass.rows, pass.first_wanted, [&](int64_t, const View& logits) {
+      const auto draw = [&](int64_t, const View& logits) {
         for (int64_t r = 0; r < logits.rows; ++r) {
           g.Draw({logits.row(r), static_cast<size_t>(logits.cols)});
         }
         return OkStatus();
-      }));
+      };
+      G3N_RETURN_IF_ERROR(s.Run(pass.rows, pass.first_wanted, g.top(), draw));
       if (in_prompt && !g.InPrompt(text.cache.length()) && !reports(total)) {
         return Error(StatusCode::kCancelled, "cancelled during the prompt");
       }

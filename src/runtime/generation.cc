@@ -107,6 +107,11 @@ Generation::Pass Generation::Next(int64_t length, int64_t most_rows, int64_t mos
   return {{run_, static_cast<size_t>(1 + drafts_)}, 0};
 }
 
+int64_t Generation::top() const {
+  if (echo_ || constraint_ || options_.top_logprobs >= 0) return 0;
+  return sampler_.top();
+}
+
 void Generation::Echo(int64_t i, std::span<const float> logits) {
   PromptToken& next = echoed_[static_cast<size_t>(echo_from_ + i + 1)];
   next.logprob = LogProbability(logits, next.token);

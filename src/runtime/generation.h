@@ -55,6 +55,9 @@ class Generation {
   // most most_drafts guesses, all of them within the context.
   Pass Next(int64_t length, int64_t most_rows, int64_t most_drafts);
 
+  // How many of the largest logits decide what is drawn; 0: all, or all are reported.
+  int64_t top() const;
+
   // The logits [V] of the pass's wanted rows, in order; they are changed. The rows of different
   // generations may be drawn from at once.
   void Draw(std::span<float> logits);

@@ -122,13 +122,16 @@ void Scheduler::Impl::RunInBatches() {
 void Scheduler::Impl::Run(std::span<const Entry> batch) {
   rows.clear();
   caches.clear();
+  int64_t top = 1;  // that is enough for all of them; 0 when one needs every logit
   for (const auto& [job, pass] : batch) {
+    const int64_t own = job->generation->top();
+    top = top == 0 || own == 0 ? 0 : std::max(top, own);
     job->text->AddTo(&rows, pass.rows, pass.first_wanted, static_cast<int>(caches.size()));
     caches.push_back(&job->text->cache);
   }
   const int64_t before = batch.front().job->length();
   const Status status = Guard([&]() -> Status {
-    return internal::RunBatch(*engine, batch.front().job->model->decoder, rows, caches,
+    return internal::RunBatch(*engine, batch.front().job->model->decoder, rows, caches, top,
                               [&](int64_t first, const View& logits) {
                                 Draw(batch, first, logits);
                                 return OkStatus();

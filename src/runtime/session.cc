@@ -17,12 +17,12 @@ Result<std::unique_ptr<Session::Impl>> Session::Impl::Create(
 }
 
 Status Session::Impl::Run(std::span<const internal::PromptRow> prompt, int64_t first_wanted,
-                          const internal::OnLogitsBlock& on_logits) {
+                          int64_t top, const internal::OnLogitsBlock& on_logits) {
   rows.clear();
   text.AddTo(&rows, prompt, first_wanted, 0);
   KvCache* const caches[] = {&text.cache};
   const int64_t before = text.cache.length();
-  const Status status = internal::RunBatch(*engine, model.decoder, rows, caches, on_logits);
+  const Status status = internal::RunBatch(*engine, model.decoder, rows, caches, top, on_logits);
   if (text.cache.length() > before) text.Took(prompt);  // on_logits may fail after that
   return status;
 }
@@ -47,7 +47,7 @@ Status Session::Score(const Prompt& prompt, const OnLogits& on_logits) {
         return OkStatus();
       };
       G3N_RETURN_IF_ERROR(
-          impl_->Run(rows.subspan(done, std::min(chunk, rows.size() - done)), 0, hand_out));
+          impl_->Run(rows.subspan(done, std::min(chunk, rows.size() - done)), 0, /*top=*/0, hand_out));
     }
     return OkStatus();
   });

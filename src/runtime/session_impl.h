@@ -22,8 +22,8 @@ struct Session::Impl {
       : engine(std::move(e)), model(std::move(m)), text(std::move(c)) {}
 
   // Runs rows that follow the cache, at most prefill_chunk; the logits of those from first_wanted
-  // on go to on_logits.
-  Status Run(std::span<const internal::PromptRow> prompt, int64_t first_wanted,
+  // on go to on_logits. top: as in Decoder::ComputeLogits.
+  Status Run(std::span<const internal::PromptRow> prompt, int64_t first_wanted, int64_t top,
              const internal::OnLogitsBlock& on_logits);
 
   std::shared_ptr<internal::EngineImpl> engine;

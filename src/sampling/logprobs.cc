@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/arg_max.h"
 #include "sampling/sampler.h"
 #include "sampling/top_select.h"
 

@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <limits>
 
+#include "base/arg_max.h"
 #include "sampling/top_select.h"
 
 namespace gemma3n {
@@ -80,6 +81,16 @@ Result<Sampler> Sampler::Create(const SamplingParams& params, int64_t vocab_size
   return Sampler(params, vocab_size);
 }
 
+bool Sampler::penalises() const {
+  return params_.repetition_penalty != 1 || params_.presence_penalty != 0 ||
+         params_.frequency_penalty != 0;
+}
+
+int64_t Sampler::top() const {
+  if (penalises() || !params_.logit_bias.empty()) return 0;
+  return greedy() ? 1 : params_.top_k;
+}
+
 void Sampler::ObservePrompt(std::span<const int32_t> tokens) {
   if (params_.repetition_penalty == 1) return;
   for (int32_t token : tokens) {
@@ -88,9 +99,7 @@ void Sampler::ObservePrompt(std::span<const int32_t> tokens) {
 }
 
 void Sampler::ObserveGenerated(int32_t token) {
-  const bool used = params_.repetition_penalty != 1 || params_.presence_penalty != 0 ||
-                    params_.frequency_penalty != 0;
-  if (used && token >= 0 && token < vocab_size_) ++seen_[token].generated;
+  if (penalises() && token >= 0 && token < vocab_size_) ++seen_[token].generated;
 }
 
 void Sampler::ApplyPenaltiesAndBias(std::span<float> logits) const {

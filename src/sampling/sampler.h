@@ -36,6 +36,9 @@ class Sampler {
   // Whether Sample takes the most probable token.
   bool greedy() const { return params_.temperature == 0 || params_.top_k == 1; }
 
+  // How many of the largest logits decide what is drawn: the others may be -inf. 0: all do.
+  int64_t top() const;
+
   // Tells the penalties about tokens that came before: prompt tokens count for repetition_penalty
   // only.
   void ObservePrompt(std::span<const int32_t> tokens);
@@ -62,6 +65,7 @@ class Sampler {
 
   Sampler(SamplingParams params, int64_t vocab_size)
       : params_(std::move(params)), vocab_size_(vocab_size), rng_(params_.seed) {}
+  bool penalises() const;
   Status Prepare(std::span<float> logits);
   void ApplyPenaltiesAndBias(std::span<float> logits) const;
   void Gather(std::span<const float> logits, float max);

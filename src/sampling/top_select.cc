@@ -6,18 +6,6 @@
 
 namespace gemma3n {
 
-int64_t ArgMax(std::span<const float> values) {
-  float best = -std::numeric_limits<float>::infinity();
-  int64_t index = -1;
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (values[i] > best) {
-      best = values[i];
-      index = static_cast<int64_t>(i);
-    }
-  }
-  return index;
-}
-
 float KthLargest(std::span<const float> values, size_t k, std::vector<float>& scratch) {
   const auto kth = static_cast<std::ptrdiff_t>(k) - 1;
   const size_t capacity = 2 * k + 1024;

@@ -8,9 +8,6 @@
 
 namespace gemma3n {
 
-// Index of the largest value, the lowest of equals; -1 when nothing is above -inf.
-int64_t ArgMax(std::span<const float> values);
-
 // The k-th largest value (k >= 1), -inf when fewer than k are above -inf. One pass that keeps at
 // most 2 k + 1024 values in scratch, which is reused between calls.
 float KthLargest(std::span<const float> values, size_t k, std::vector<float>& scratch);

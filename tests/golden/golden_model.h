@@ -179,7 +179,7 @@ class GoldenModel {
     if (hidden.rows == 0) return {};
     const View logits(arena_->Floats(hidden.rows * config().vocab_size), hidden.rows,
                       config().vocab_size);
-    Check(decoder.ComputeLogits(hidden, logits, ops_, *arena_, probe));
+    Check(decoder.ComputeLogits(hidden, logits, /*top=*/0, ops_, *arena_, probe));
     std::vector<std::vector<float>> out;
     for (int64_t r = 0; r < logits.rows; ++r)
       out.emplace_back(logits.row(r), logits.row(r) + logits.cols);

@@ -18,6 +18,8 @@ struct FewRowsLanes {
   using F = __m256;
 
   static G3N_INLINE F Zero() { return _mm256_setzero_ps(); }
+  static G3N_INLINE I ZeroInts() { return _mm256_setzero_si256(); }
+  static G3N_INLINE B Or(B a, B b) { return _mm256_or_si256(a, b); }
   static G3N_INLINE F Mul(F a, F b) { return _mm256_mul_ps(a, b); }
   static G3N_INLINE F Fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
   static G3N_INLINE F Fnma(F a, F b, F c) { return _mm256_fnmadd_ps(a, b, c); }

@@ -23,6 +23,11 @@ struct Lanes : FewRowsLanes {
     if constexpr (kCentre < 0) return sum;
     return _mm512_add_epi32(sum, _mm512_slli_epi32(LoadInts(start), kCentre < 0 ? 0 : kCentre));
   }
+  // Sums of eight small levels times bytes fit 16 bits.
+  template <int kVectors>
+  static G3N_INLINE I Accumulate(I sum, const B (&w)[kVectors], const B (&x)[kVectors]) {
+    return _mm512_add_epi32(sum, Dot<kVectors, false>(w, x));
+  }
 
  private:
   template <int kVectors, bool kSigned>

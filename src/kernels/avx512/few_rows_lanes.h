@@ -18,6 +18,8 @@ struct FewRowsLanes {
   using F = __m512;
 
   static G3N_INLINE F Zero() { return _mm512_setzero_ps(); }
+  static G3N_INLINE I ZeroInts() { return _mm512_setzero_si512(); }
+  static G3N_INLINE B Or(B a, B b) { return _mm512_or_si512(a, b); }
   static G3N_INLINE F Mul(F a, F b) { return _mm512_mul_ps(a, b); }
   static G3N_INLINE F Fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
   static G3N_INLINE F Fnma(F a, F b, F c) { return _mm512_fnmadd_ps(a, b, c); }

@@ -28,6 +28,11 @@ struct Lanes : avx2::FewRowsLanes {
     for (int i = 0; i < kVectors; ++i) sum = _mm256_dpbusd_avx_epi32(sum, w[i], lo[i]);
     return sum;
   }
+  template <int kVectors>
+  static G3N_INLINE I Accumulate(I sum, const B (&w)[kVectors], const B (&x)[kVectors]) {
+    for (int i = 0; i < kVectors; ++i) sum = _mm256_dpbusd_avx_epi32(sum, w[i], x[i]);
+    return sum;
+  }
 };
 
 }  // namespace

@@ -23,6 +23,10 @@ struct FewRowsLanes {
   using F = Two<float32x4_t>;  // 8 floats
 
   static G3N_INLINE F Zero() { return {vdupq_n_f32(0), vdupq_n_f32(0)}; }
+  static G3N_INLINE I ZeroInts() { return {vdupq_n_s32(0), vdupq_n_s32(0)}; }
+  static G3N_INLINE B Or(B a, B b) {
+    return {vorrq_u8(a.low, b.low), vorrq_u8(a.high, b.high)};
+  }
   static G3N_INLINE F Mul(F a, F b) { return {vmulq_f32(a.low, b.low), vmulq_f32(a.high, b.high)}; }
   static G3N_INLINE F Fma(F a, F b, F c) {
     return {vfmaq_f32(c.low, a.low, b.low), vfmaq_f32(c.high, a.high, b.high)};
@@ -217,6 +221,11 @@ struct SignedFewRowsLanes : FewRowsLanes {
       sum = {vaddq_s32(sum.low, vshlq_n_s32(s.low, kCentre)),
              vaddq_s32(sum.high, vshlq_n_s32(s.high, kCentre))};
     }
+    return sum;
+  }
+  template <int kVectors>
+  static G3N_INLINE I Accumulate(I sum, const B (&w)[kVectors], const B (&x)[kVectors]) {
+    for (int i = 0; i < kVectors; ++i) sum = Both(sum, w[i], x[i]);
     return sum;
   }
 

@@ -50,6 +50,7 @@ constexpr FewRowsKernels MakeKernels() {
   kernels.of[static_cast<int>(DType::kQ6_K)] = kKernel<DType::kQ6_K>;
   kernels.of[static_cast<int>(DType::kIQ4_NL)] = kKernel<DType::kIQ4_NL>;
   kernels.of[static_cast<int>(DType::kIQ4_XS)] = kKernel<DType::kIQ4_XS>;
+  kernels.coarse = {CoarseEncode, CoarseMultiply};
   return kernels;
 }
 

@@ -12,6 +12,11 @@ extern const KernelTable kTable;
 extern const PackedKernels kBFloat16, kInt8;
 extern const FewRowsKernels kFewRows;
 
+void CoarseEncode(const float* w, int64_t cols, float inverse_step, std::byte* levels,
+                  float* centred);
+void CoarseMultiply(const std::byte* levels, int64_t cols, int64_t begin, int64_t end,
+                    const int8_t* x, int64_t count, const View& y);
+
 // Defined for every DType.
 template <DType kType>
 void Dequantize(const std::byte* src, float* dst, int64_t n);

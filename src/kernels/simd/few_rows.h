@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "kernels/few_rows.h"
+#include "kernels/simd/coarse.h"
 #include "kernels/simd/common.h"
 #include "kernels/simd/few_rows_blocks.h"
 
@@ -221,6 +222,7 @@ constexpr FewRowsKernels MakeFewRowsKernels() {
   kernels.of[static_cast<int>(DType::kQ6_K)] = MakeFewRowsKernel<V, DType::kQ6_K>();
   kernels.of[static_cast<int>(DType::kIQ4_NL)] = MakeFewRowsKernel<V, DType::kIQ4_NL>();
   kernels.of[static_cast<int>(DType::kIQ4_XS)] = MakeFewRowsKernel<V, DType::kIQ4_XS>();
+  kernels.coarse = MakeCoarseKernels<V>();
   return kernels;
 }
 

@@ -7,6 +7,7 @@
 #include "model/text/altup.h"
 #include "model/text/attend_rows.h"
 #include "model/text/embedding.h"
+#include "model/text/likely_logits.h"
 #include "model/text/logits.h"
 #include "model/text/per_layer_input.h"
 
@@ -74,7 +75,7 @@ std::vector<std::span<const std::byte>> Decoder::DecodedWeights() const {
   const auto add = [&](const Matrix& m) {
     if (!m.empty()) parts.emplace_back(m.data, m.bytes());
   };
-  add(weights_.lm_head);
+  if (weights_.coarse_lm_head == nullptr) add(weights_.lm_head);
   add(weights_.per_layer_model_projection);
   for (const Matrix& m : weights_.altup_projections) add(m);
   for (const Matrix& m : weights_.altup_unembed_projections) add(m);
@@ -184,9 +185,14 @@ Result<View> Decoder::Forward(std::span<const BatchRow> all_rows, std::span<KvCa
   return hidden;
 }
 
-Status Decoder::ComputeLogits(const ConstView& hidden, const View& logits, const Ops& ops,
-                              Arena& arena, const Probe& probe) const {
-  return Logits(weights_.lm_head, hidden, logits, StageContext{model_.config, ops, arena, probe});
+Status Decoder::ComputeLogits(const ConstView& hidden, const View& logits, int64_t top,
+                              const Ops& ops, Arena& arena, const Probe& probe) const {
+  const StageContext ctx{model_.config, ops, arena, probe};
+  const CoarseRows* coarse = weights_.coarse_lm_head.get();
+  if (coarse != nullptr && coarse->ready() && LikelyLogitsPay(*coarse, hidden.rows, top)) {
+    return LikelyLogits(weights_.lm_head, *coarse, hidden, top, logits, ctx);
+  }
+  return Logits(weights_.lm_head, hidden, logits, ctx);
 }
 
 size_t Decoder::ArenaBytes(const TextConfig& c, int64_t max_rows, int64_t context, const Ops& ops) {
@@ -199,7 +205,8 @@ size_t Decoder::ArenaBytes(const TextConfig& c, int64_t max_rows, int64_t contex
   const int64_t rounding = 64 * 16;  // floats lost to alignment
   return sizeof(float) *
          static_cast<size_t>(max_rows * per_row + ops.pool().threads() * per_thread + row_lists +
-                             widest + rounding + AttendRowsFloats(c, ops, max_rows, context));
+                             widest + rounding + AttendRowsFloats(c, ops, max_rows, context) +
+                             LikelyLogitsFloats(c.vocab_size));
 }
 
 }  // namespace gemma3n

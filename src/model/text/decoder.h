@@ -40,8 +40,9 @@ class Decoder {
                        const Ops& ops, Arena& arena, const Probe& probe = {}) const;
 
   // Vocabulary scores of hidden rows.    hidden: [R, D], logits: [R, V]
-  Status ComputeLogits(const ConstView& hidden, const View& logits, const Ops& ops, Arena& arena,
-                       const Probe& probe = {}) const;
+  // top: where only so many of each row's largest matter, others may be -inf; 0: all matter.
+  Status ComputeLogits(const ConstView& hidden, const View& logits, int64_t top, const Ops& ops,
+                       Arena& arena, const Probe& probe = {}) const;
 
   // The stored bytes that every decoded token reads from end to end; in layers whose down lies by
   // columns (LazyColumns), without down.

@@ -50,7 +50,8 @@ TEST(DecoderAllocation, ADecodeStepTakesNothingFromTheHeapAndStaysWithinThePlan)
     auto hidden = decoder.Forward(rows, caches, ops, *arena);
     ASSERT_TRUE(hidden.ok());
     const Status status = decoder.ComputeLogits(hidden->Rows(0, 1),
-                                                View(logits.data(), 1, c.vocab_size), ops, *arena);
+                                                View(logits.data(), 1, c.vocab_size),
+                                                /*top=*/0, ops, *arena);
     ASSERT_TRUE(status.ok());
   };
   std::vector<BatchRow> prompt(kRows), one(1);

@@ -223,6 +223,36 @@ TEST(Sampler, GreedyWhenTemperatureIsZeroOrTopKIsOne) {
   }
 }
 
+TEST(Sampler, TheLargestLogitsAloneGiveTheSameDistribution) {
+  SamplingParams greedy, some, all, penalised, biased;
+  greedy.temperature = 0;
+  some.top_k = 20;
+  some.min_p = 0.01f;
+  all.top_k = 0;
+  penalised.presence_penalty = 0.5f;
+  biased.logit_bias = {{3, 1.0f}};
+  constexpr int64_t kVocab = 5000;
+  EXPECT_EQ(Make(greedy, kVocab).top(), 1);
+  EXPECT_EQ(Make(some, kVocab).top(), 20);
+  for (const SamplingParams& p : {all, penalised, biased}) EXPECT_EQ(Make(p, kVocab).top(), 0);
+
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    auto logits = RandomLogits(kVocab, seed, 3);
+    for (float& z : logits) z = std::round(z * 8) / 8;  // with ties at the edge
+    for (const SamplingParams& p : {greedy, some}) {
+      auto order = logits;
+      std::sort(order.begin(), order.end(), std::greater<>());
+      const float kth = order[static_cast<size_t>(Make(p, kVocab).top() - 1)];
+      auto largest = logits;
+      for (float& z : largest) {
+        if (z < kth) z = -std::numeric_limits<float>::infinity();
+      }
+      Sampler with_all = Make(p, kVocab), with_largest = Make(p, kVocab);
+      EXPECT_EQ(Probabilities(with_largest, largest), Probabilities(with_all, logits));
+    }
+  }
+}
+
 TEST(Sampler, DrawsFollowTheDistribution) {
   SamplingParams p = Off();
   p.top_k = 20;
