@@ -27,6 +27,7 @@ struct GatedKernels {
   int64_t (*group_bytes)(int64_t rows);    // of a group's sums
   int64_t (*scratch_bytes)(int64_t rows);  // of a thread
   int64_t unit_columns;                    // F must be a multiple of it
+  int64_t least_rows[kDTypeCount];         // of x; fewer are quicker product by product
 
   // For the rows of W [begin, end), begin a multiple of ManyRowsKernels::group_rows. Null where
   // the type is not offered. A result has the same bits whatever the range and the other rows of

@@ -27,12 +27,13 @@ float Cutoff(const float* moments, int64_t row, int64_t stride, int64_t width, i
 const GatedKernels* Offered(const GatedMlp& mlp, const ConstView& x, const Ops& ops) {
   const ManyRowsKernels* many = ops.kernels().many_rows;
   if (ops.precision() != Precision::kAuto || many == nullptr || many->gated == nullptr ||
-      x.rows <= kSeveralRows || x.cols <= 0 || mlp.gate.dtype != mlp.up.dtype ||
+      x.cols <= 0 || mlp.gate.dtype != mlp.up.dtype ||
       mlp.gate.rows % many->gated->unit_columns != 0) {
     return nullptr;
   }
   const auto type = static_cast<int>(mlp.gate.dtype);
   const bool offered = many->gated->both[type] != nullptr &&
+                       x.rows >= many->gated->least_rows[type] &&
                        many->multiply[static_cast<int>(mlp.down.dtype)] != nullptr;
   return offered ? many->gated : nullptr;
 }

@@ -160,8 +160,10 @@ void Up(const GatedRows& rows, int64_t begin, int64_t end, std::byte* scratch) {
 }
 
 constexpr GatedKernels Make() {
-  GatedKernels k = {GroupBytes, ScratchBytes, kColumns, {}, {}, {}};
+  GatedKernels k = {GroupBytes, ScratchBytes, kColumns, {}, {}, {}, {}};
   ForTypes([&]<DType kType> {
+    k.least_rows[static_cast<int>(kType)] =
+        1 + (kType == DType::kBF16 ? kStoredRows : kSeveralRows);
     k.gate[static_cast<int>(kType)] = Gate<kType>;
     k.up[static_cast<int>(kType)] = Up<kType>;
     k.both[static_cast<int>(kType)] = Both<kType>;

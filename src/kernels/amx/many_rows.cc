@@ -119,12 +119,12 @@ G3N_INLINE bool Streamed(const View& y, int64_t begin) {
          reinterpret_cast<uintptr_t>(y.data + begin) % 64 == 0;
 }
 
-// Up to 16 rows of x, W in bfloat16: 16 whole rows of W are tiles as they are stored, and what
-// costs time is reading them. The next ones are fetched meanwhile, in the order of memory. Returns
-// the first row that it leaves to the way below.
+// W in bfloat16, 16 whole rows at a time, which are tiles as they are stored, and at most kStrips
+// times 16 rows of x. What costs time is reading W: the next rows are fetched meanwhile, in the
+// order of memory. Returns the first row that it leaves to the way below.
+template <int kStrips>
 int64_t MultiplyStored(const Matrix& w, int64_t begin, int64_t end, const std::byte* packed,
                        const View& y) {
-  if (y.rows > kStripRows || w.cols % kColumns != 0) return begin;
   const int64_t steps = w.cols / kColumns;
   const RowsOf sink{y, false};
   const std::byte* ahead = w.row(begin);
@@ -137,7 +137,7 @@ int64_t MultiplyStored(const Matrix& w, int64_t begin, int64_t end, const std::b
       ahead += w.row_bytes - steps * kStepBytes;
     }
   };
-  alignas(64) float sums[2][kTileBytes / 4];
+  alignas(64) float sums[2][2 * kTileBytes / 4];
   Complete waiting;
   int64_t row = begin;
   BeginTiles();
@@ -147,15 +147,23 @@ int64_t MultiplyStored(const Matrix& w, int64_t begin, int64_t end, const std::b
     const std::byte *tile = w.row(row), *x = packed;
     Fence();
     _tile_zero(0);
-    for (int64_t s = 0; s < steps; ++s, tile += kStepBytes, x += kTileBytes) {
-      // A slab of the packed x holds two strips, of which the second is empty.
-      if (s > 0 && s % kSlabSteps == 0) x += kSlabSteps * kTileBytes;
-      if (more) fetch_tile();
-      _tile_loadd(4, tile, w.row_bytes);
-      _tile_loadd(6, x, kStepBytes);
-      _tile_dpbf16ps(0, 4, 6);
+    if constexpr (kStrips == 2) _tile_zero(1);
+    for (int64_t slab = 0; slab < steps; slab += kSlabSteps) {
+      const int64_t count = simd::Min(kSlabSteps, steps - slab), strip = count * kTileBytes;
+      for (int64_t s = 0; s < count; ++s, tile += kStepBytes, x += kTileBytes) {
+        if (more) fetch_tile();
+        _tile_loadd(4, tile, w.row_bytes);
+        _tile_loadd(6, x, kStepBytes);
+        _tile_dpbf16ps(0, 4, 6);
+        if constexpr (kStrips == 2) {
+          _tile_loadd(7, x + strip, kStepBytes);
+          _tile_dpbf16ps(1, 4, 7);
+        }
+      }
+      x += strip;
     }
     _tile_stored(0, sums[buffer], kStepBytes);
+    if constexpr (kStrips == 2) _tile_stored(1, sums[buffer] + kTileBytes / 4, kStepBytes);
     if (waiting.sums != nullptr) sink.Take(waiting);
     waiting = {sums[buffer], row, kStripRows, 0, y.rows};
   }
@@ -168,8 +176,11 @@ template <DType kType>
 void Multiply(const Matrix& w, int64_t begin, int64_t end, const std::byte* packed, const View& y,
               std::byte* scratch) {
   if constexpr (kType == DType::kBF16) {
-    begin = MultiplyStored(w, begin, end, packed, y);
-    if (begin == end) return;
+    if (y.rows <= kStoredRows && w.cols % kColumns == 0) {
+      begin = y.rows > kStripRows ? MultiplyStored<2>(w, begin, end, packed, y)
+                                  : MultiplyStored<1>(w, begin, end, packed, y);
+      if (begin == end) return;
+    }
   }
   const Matrix* const matrices[] = {&w};
   auto* sums = reinterpret_cast<float*>(scratch + 2 * kSlabBytes);

@@ -10,6 +10,8 @@
 namespace gemma3n::amx {
 
 static constexpr int64_t kMostRows = 512;
+static constexpr int64_t kStoredRows =
+    kPanelRows;  // of x, up to which W in BF16 is multiplied where it lies
 static constexpr int64_t kSlabBytes = kGroupRows / kStripRows * kSlabSteps * kTileBytes;
 static constexpr int64_t kSumBytes = 4 * kTileBytes;  // of a panel and 32 rows of x
 static constexpr int64_t kSumFloats = kSumBytes / 4;

@@ -247,7 +247,8 @@ TEST_P(ManyRows, ARowsResultDoesNotDependOnItsCompany) {
   const auto rows_of_x = [&](int64_t begin, int64_t count) {
     return ConstView(x.data() + begin * cols, count, cols);
   };
-  for (auto [begin, count] : {std::pair<int64_t, int64_t>{0, 9}, {9, 11}, {3, 40}, {42, 33}}) {
+  for (auto [begin, count] :
+       {std::pair<int64_t, int64_t>{0, 9}, {9, 11}, {20, 24}, {3, 40}, {42, 33}}) {
     const auto some = Multiply(w.matrix, rows_of_x(begin, count), 2);
     // Up to kSeveralRows may go another way, the same for all such companies.
     const ManyRowsKernels* several = table().several_rows;
