@@ -2,6 +2,7 @@
 // A block's sums stay in int16: four or two columns of each lane, sixteen or eight of them.
 #include "kernels/avx2/few_rows_lanes.h"
 #include "kernels/avx2/many_rows_lanes.h"
+#include "kernels/avx2/simd.h"
 #include "kernels/avx2/table.h"
 #include "kernels/simd/many_rows_int8.h"
 #include "kernels/simd/sampled_int8.h"
@@ -88,7 +89,7 @@ struct ManyRows : ManyRowsLanes {
 }  // namespace
 
 constinit const ManyRowsKernels kManyRowsKernels =
-    simd::MakeManyRowsInt8<ManyRows>(&kManyRowsNibbles);
+    simd::MakeManyRowsInt8<ManyRows, Simd>(&kManyRowsNibbles);
 constinit const SampledKernels kSampledKernels = simd::MakeSampledInt8<ManyRows, FewRowsLanes>();
 
 }  // namespace gemma3n::avx2

@@ -2,6 +2,7 @@
 // start, and where a weight is eight more than it stands for, eight times the sum of x goes with
 // what makes floats of the sums. That is an instruction less in twenty than many_rows.cc takes.
 #include "kernels/avx2/many_rows_lanes.h"
+#include "kernels/avx2/simd.h"
 #include "kernels/avx2/table.h"
 #include "kernels/simd/many_rows_int8.h"
 
@@ -53,7 +54,7 @@ struct Nibbles : ManyRowsLanes {
 };
 
 constexpr ManyRowsKernels MakeNibbles() {
-  ManyRowsKernels k = simd::MakeManyRowsInt8Of<Nibbles, DType::kQ4_0>();
+  ManyRowsKernels k = simd::MakeManyRowsInt8Of<Nibbles, Simd, DType::kQ4_0>();
   const auto add = [&]<DType kType>() {
     k.multiply[static_cast<int>(kType)] =
         simd::MultiplyInt8<Nibbles, NibbleDots<false>, simd::Int8Block<kType>>;

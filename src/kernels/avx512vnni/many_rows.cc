@@ -2,6 +2,7 @@
 #include "kernels/avx2/many_rows_bytes.h"
 #include "kernels/avx512/few_rows_lanes.h"
 #include "kernels/avx512/packed_lanes.h"
+#include "kernels/avx512/simd.h"
 #include "kernels/avx512/table.h"
 #include "kernels/simd/many_rows_int8.h"
 #include "kernels/simd/sampled_int8.h"
@@ -66,7 +67,7 @@ struct ManyRows : avx512::PackedLanes, avx2::ManyRowsBytes {
 
 }  // namespace
 
-constinit const ManyRowsKernels kManyRowsKernels = simd::MakeManyRowsInt8<ManyRows>();
+constinit const ManyRowsKernels kManyRowsKernels = simd::MakeManyRowsInt8<ManyRows, avx512::Simd>();
 constinit const SampledKernels kSampledKernels =
     simd::MakeSampledInt8<ManyRows, avx512::FewRowsLanes>();
 

@@ -1,6 +1,7 @@
 // Many rows by AVX-VNNI.
 #include "kernels/avx2/few_rows_lanes.h"
 #include "kernels/avx2/many_rows_lanes.h"
+#include "kernels/avx2/simd.h"
 #include "kernels/avx2/table.h"
 #include "kernels/simd/many_rows_int8.h"
 #include "kernels/simd/sampled_int8.h"
@@ -38,7 +39,7 @@ struct ManyRows : avx2::ManyRowsLanes {
 
 }  // namespace
 
-constinit const ManyRowsKernels kManyRowsKernels = simd::MakeManyRowsInt8<ManyRows>();
+constinit const ManyRowsKernels kManyRowsKernels = simd::MakeManyRowsInt8<ManyRows, avx2::Simd>();
 constinit const SampledKernels kSampledKernels =
     simd::MakeSampledInt8<ManyRows, avx2::FewRowsLanes>();
 

@@ -30,94 +30,21 @@
 
 #include "kernels/many_rows.h"
 #include "kernels/simd/many_rows_expand.h"
+#include "kernels/simd/many_rows_pack.h"
 #include "kernels/simd/packed.h"
 
 namespace gemma3n::simd {
 
-inline constexpr int64_t kInt8MostRows = 512, kInt8GroupRows = 256, kInt8UnitRows = 16;
-
-// kBias less kCentre times the sum of a block's integers.
-template <class V, bool = V::kCentre != 0>
-struct Int8Offsets {
-  int32_t offsets[kInt8SlabBlocks * V::kSides];
-};
-template <class V>
-struct Int8Offsets<V, false> {};
-
-// A slab of kSides rows of x.
-template <class V>
-struct Int8Slab : Int8Offsets<V> {
-  uint8_t q[kManyRowsSlab * V::kSides];
-  float scales[kInt8SlabBlocks * V::kSides];
-  float sums[kInt8SlabBlocks * V::kSides];  // of a block as it was rounded
-};
+inline constexpr int64_t kInt8MostRows = 512, kInt8GroupRows = 256;
 
 template <class V>
 inline constexpr int kInt8Vectors =
     V::Narrow::kVectors > V::Wide::kVectors ? V::Narrow::kVectors : V::Wide::kVectors;
 
-static G3N_INLINE int64_t Int8Slabs(int64_t cols) {
-  return (cols + kManyRowsSlab - 1) / kManyRowsSlab;
-}
-
-// Rows of x, or pairs of them.
-template <class V>
-G3N_INLINE int64_t Int8Units(int64_t rows) {
-  return (rows + V::kSides - 1) / V::kSides;
-}
-
-template <class V>  // a template, so that every file has its own
-int64_t Int8PackedBytes(int64_t rows, int64_t cols) {
-  return Int8Slabs(cols) * Int8Units<V>(rows) * static_cast<int64_t>(sizeof(Int8Slab<V>));
-}
-
 template <class V>
 int64_t Int8ScratchBytes(int64_t rows) {
   return static_cast<int64_t>(kInt8Vectors<V> * sizeof(Int8Weights<V>)) +
          Int8Units<V>(rows) * V::kSides * kInt8GroupRows * static_cast<int64_t>(sizeof(float));
-}
-
-// 32 values of x as bytes of a scale, those of kSides rows in turns; sum: of the values as they
-// were rounded. Returns that of the integers.
-template <class V>
-G3N_INLINE int32_t RoundInt8Block(const float* src, uint8_t* q, float* scale, float* sum) {
-  auto bits = V::ZeroBits();
-  for (int64_t i = 0; i < kInt8Block; i += V::kLanes)
-    bits = V::MaxMagnitude(bits, V::Load(src + i));
-  // The magnitudes' bits are ordered as the magnitudes are, infinity and then NaN above all.
-  const uint32_t largest = V::ReduceMax(bits);
-  *scale = largest >= 0x7f800000  ? BitsToFloat(0x7fc00000)
-           : largest < 0x0d800000 ? 0.0f  // 2^-100
-                                  : BitsToFloat(largest) / 127.0f;
-  const auto inverse = V::Set1(*scale > 0 ? 1.0f / *scale : 0.0f);
-  constexpr int64_t kTogether = 4 * V::kSides;
-  for (int64_t i = 0; i < kInt8Block; i += V::kLanes) {
-    const int64_t at = i / kTogether * kTogether * V::kSides + i % kTogether;
-    V::StoreInt8(reinterpret_cast<std::byte*>(q + at),
-                 *scale > 0 ? V::Mul(V::Load(src + i), inverse) : V::Zero(), V::kFlip);
-  }
-  const int32_t integers = V::SumBlock(q);
-  *sum = *scale * static_cast<float>(integers);
-  return integers;
-}
-
-template <class V>
-void PackInt8Slab(const ConstView& x, int64_t row, int64_t slab, std::byte* packed) {
-  const int64_t first = slab * kManyRowsSlab, cols = Min(kManyRowsSlab, x.cols - first);
-  constexpr int64_t kSides = V::kSides, kTogether = 4 * kSides;
-  const int64_t units = Int8Units<V>(x.rows);
-  auto* slabs = reinterpret_cast<Int8Slab<V>*>(packed) + slab * units;
-  for (int64_t t = row; t < Min(row + kInt8UnitRows, units * kSides); ++t) {
-    Int8Slab<V>& out = slabs[t / kSides];
-    const float* values = x.row(Min(t, x.rows - 1)) + first;  // a missing side repeats the last row
-    for (int64_t b = 0; b * kInt8Block < cols; ++b) {
-      const int64_t i = b * kSides + t % kSides;
-      [[maybe_unused]] const int32_t sum = RoundInt8Block<V>(
-          values + b * kInt8Block, out.q + b * kInt8Block * kSides + t % kSides * kTogether,
-          &out.scales[i], &out.sums[i]);
-      if constexpr (V::kCentre != 0) out.offsets[i] = V::kBiasBits - V::kCentre * sum;
-    }
-  }
 }
 
 // For each lane, what the rows of x have.
@@ -280,7 +207,8 @@ void MultiplyInt8(const Matrix& w, int64_t begin, int64_t end, const std::byte* 
   }
 }
 
-template <class V, DType... kTypes>
+// S: a vocabulary that has what Gelu wants; void: x is only taken as it is.
+template <class V, class S, DType... kTypes>
 constexpr ManyRowsKernels MakeManyRowsInt8Of() {
   ManyRowsKernels k = {kInt8MostRows,
                        kInt8UnitRows,
@@ -291,6 +219,7 @@ constexpr ManyRowsKernels MakeManyRowsInt8Of() {
                        {},
                        kInt8GroupRows,
                        nullptr};
+  if constexpr (!__is_same(S, void)) k.pack_gated = PackInt8GatedSlab<V, S>;
   const auto add = [&]<DType kType>() {
     using B = Int8Block<kType>;
     if constexpr (B::kWide) {
@@ -303,11 +232,11 @@ constexpr ManyRowsKernels MakeManyRowsInt8Of() {
   return k;
 }
 
-template <class V>
+template <class V, class S = void>
 constexpr ManyRowsKernels MakeManyRowsInt8(const ManyRowsKernels* sooner = nullptr) {
-  ManyRowsKernels k = MakeManyRowsInt8Of<V, DType::kQ8_0, DType::kQ4_0, DType::kQ4_1, DType::kQ5_0,
-                                         DType::kQ5_1, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K,
-                                         DType::kIQ4_NL, DType::kIQ4_XS>();
+  ManyRowsKernels k = MakeManyRowsInt8Of<V, S, DType::kQ8_0, DType::kQ4_0, DType::kQ4_1,
+                                         DType::kQ5_0, DType::kQ5_1, DType::kQ4_K, DType::kQ5_K,
+                                         DType::kQ6_K, DType::kIQ4_NL, DType::kIQ4_XS>();
   k.sooner = sooner;
   return k;
 }
