@@ -40,6 +40,7 @@ struct KernelTable {
   const FewRowsKernels* few_rows;
   const ManyRowsKernels* many_rows;
   const ManyRowsKernels* several_rows;  // up to kSeveralRows, before many_rows
+  const ManyRowsKernels* many_rows_float;  // of the types that many_rows does not offer, in float32; may be null
   // Rows that are mostly zeros: products at the places that are wanted, may be null; from how many rows of x on leaving
   // out the zeros is quicker than many_rows, 0: never.
   const SampledKernels* sampled;

@@ -36,6 +36,7 @@ struct ManyRowsKernels {
   const GatedKernels* gated;  // of the same packed rows; may be null
   // The same results for some of the types, sooner, from rows packed in another way; may be null.
   const ManyRowsKernels* sooner = nullptr;
+  int64_t least_rows = 0;  // of x, from which on they pay
 };
 
 // Rows of x that are still few enough to go another way than a prompt, where a table has one.

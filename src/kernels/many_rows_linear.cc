@@ -14,13 +14,17 @@ constexpr int64_t kMinGroups = 2;        // of a range: its first slab is expand
 // The kernels for all the products; null where there are none.
 const ManyRowsKernels* Choose(std::span<const Ops::Product> products, int64_t rows,
                               const KernelTable& table) {
+  const ManyRowsKernels* const many = table.many_rows;
   for (const ManyRowsKernels* kernels :
        {rows <= kSeveralRows ? table.several_rows : nullptr,
-        table.many_rows == nullptr ? nullptr : table.many_rows->sooner, table.many_rows}) {
+        many == nullptr ? nullptr : many->sooner, many, table.many_rows_float}) {
     const auto offers = [&](const Ops::Product& p) {
       return kernels->multiply[static_cast<int>(p.w.dtype)] != nullptr;
     };
-    if (kernels != nullptr && std::all_of(products.begin(), products.end(), offers)) return kernels;
+    if (kernels != nullptr && rows >= kernels->least_rows &&
+        std::all_of(products.begin(), products.end(), offers)) {
+      return kernels;
+    }
   }
   return nullptr;
 }

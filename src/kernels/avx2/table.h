@@ -10,7 +10,7 @@ namespace gemma3n::avx2 {
 extern const KernelTable kTable;
 extern const PackedKernels kFloat32, kInt8;
 extern const FewRowsKernels kFewRows;
-extern const ManyRowsKernels kManyRowsKernels, kManyRowsNibbles;
+extern const ManyRowsKernels kManyRowsKernels, kManyRowsNibbles, kManyRowsFloat;
 extern const SampledKernels kSampledKernels;
 }  // namespace gemma3n::avx2
 

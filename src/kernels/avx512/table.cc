@@ -19,17 +19,17 @@ constinit const KernelTable avx512::kTable =
     simd::WithManyRows(&avx2::kManyRowsKernels,
                        simd::MakeTable<avx512::Simd>("avx512", &avx512::kFloat32, &avx512::kInt8,
                                                      nullptr, &avx512::kFewRows),
-                       &avx2::kSampledKernels);
+                       &avx2::kSampledKernels, &avx512::kManyRowsFloat);
 constinit const KernelTable avx512vnni::kTable = simd::WithManyRows(
     &avx512vnni::kManyRowsKernels,
     simd::MakeTable<avx512::Simd>("avx512vnni", &avx512::kFloat32, &avx512vnni::kInt8, nullptr,
                                   &avx512vnni::kFewRows),
-    &avx512vnni::kSampledKernels);
+    &avx512vnni::kSampledKernels, &avx512::kManyRowsFloat);
 constinit const KernelTable avx512bf16::kTable = simd::WithManyRows(
     &avx512vnni::kManyRowsKernels,
     simd::MakeTable<avx512::Simd>("avx512bf16", &avx512::kFloat32, &avx512vnni::kInt8,
                                   &avx512bf16::kBFloat16, &avx512vnni::kFewRows),
-    &avx512vnni::kSampledKernels);
+    &avx512vnni::kSampledKernels, &avx512::kManyRowsFloat);
 constinit const KernelTable amx::kTable = WithTiles(
     &amx::kManyAttention, &amx::kSeveralRowsKernels,
     simd::WithManyRows(

@@ -10,6 +10,7 @@ namespace gemma3n::avx512 {
 extern const KernelTable kTable;
 extern const PackedKernels kFloat32, kInt8;
 extern const FewRowsKernels kFewRows;
+extern const ManyRowsKernels kManyRowsFloat;
 }  // namespace gemma3n::avx512
 
 // The sets that add dot products to AVX-512, each to those before it. Their float32 code is that of

@@ -71,8 +71,10 @@ constexpr KernelTable MakeTable(const char* name, const PackedKernels* float32,
 }
 
 constexpr KernelTable WithManyRows(const ManyRowsKernels* many_rows, KernelTable table,
-                                   const SampledKernels* sampled = nullptr) {
+                                   const SampledKernels* sampled = nullptr,
+                                   const ManyRowsKernels* many_rows_float = nullptr) {
   table.many_rows = many_rows;
+  table.many_rows_float = many_rows_float;
   table.sampled = sampled;
   table.sparse_rows = sampled != nullptr ? 32 : 0;
   return table;

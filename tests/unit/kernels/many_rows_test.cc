@@ -34,9 +34,12 @@ std::vector<Param> TablesAndTypes() {
       continue;
     }
     seen.push_back(table->many_rows);
+    const ManyRowsKernels* in_float = table->many_rows_float;
     for (int type = 0; type < kDTypeCount; ++type) {
-      if (table->many_rows->multiply[type] != nullptr)
+      if (table->many_rows->multiply[type] != nullptr ||
+          (in_float != nullptr && in_float->multiply[type] != nullptr)) {
         all.emplace_back(table, static_cast<DType>(type));
+      }
     }
   }
   return all;
