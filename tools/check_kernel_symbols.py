@@ -8,7 +8,7 @@ import sys
 
 OWN = re.compile(r'gemma3n::(simd|avx2|avxvnni|avx512|avx512vnni|avx512bf16|amx|neon|neondot|neoni8mm|neonbf16)::')
 # What a wide object file defines: a table or a part of one.
-TABLE = re.compile(r'::(kTable|kFloat32|kInt8|kBFloat16|kFewRows|kManyRowsKernels)\b')
+TABLE = re.compile(r'::(kTable|kFloat32|kInt8|kBFloat16|kFewRows|kManyRows\w*)\b')
 
 library, nm = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else 'nm'
 output = subprocess.run([nm, '-C', '--defined-only', library], capture_output=True, text=True, check=True).stdout
