@@ -170,7 +170,7 @@ constexpr ManyRowsKernels MakeManyRowsFloat() {
                        nullptr};
   for (DType type : {DType::kF32, DType::kF16, DType::kBF16})
     k.multiply[static_cast<int>(type)] = MultiplyFloat<V>;
-  k.least_rows = 32;
+  k.least_rows = 48;
   return k;
 }
 
