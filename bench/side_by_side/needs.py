@@ -4,7 +4,8 @@ Needed is what no exact engine can leave out:
  * A prompt token whose logits no one reads goes through the layers before the last one that owns keys and values, and
    through that one's key and value projections. The last token goes through all.
  * In a sparse layer only the share of the MLP that the gates leave alive needs rows of up and columns of down.
- * Sliding layers look back one window. Tables of embeddings are read a row at a time; the tied one once, as unembedding.
+ * Sliding layers look back one window. Tables of embeddings are read a row at a time; the tied one once, as unembedding:
+   by who draws from the few largest logits, in three bits a value (src/model/text/likely_logits.h).
 """
 import re
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from statistics import NormalDist
 from side_by_side.gguf_header import read_header
 
 LAYER = re.compile(r'blk\.(\d+)\.(.+)\.weight$')
+COARSE_BITS = 3  # of one value of the unembedding
 CACHE_BYTES = 2  # of one value of the cache: F16
 
 
@@ -68,8 +70,9 @@ class Needs:
 
     def decode_bytes(self, context):
         """Weights, and keys and values of `context` tokens before."""
-        weights = sum(size * (1 if layer is None else self.share(layer, name))
-                      for (layer, name), (_, size) in self.matrices.items())
+        weights = sum(min(size, macs * COARSE_BITS / 8) if name == 'token_embd' else
+                      size * (1 if layer is None else self.share(layer, name))
+                      for (layer, name), (macs, size) in self.matrices.items())
         cache = sum(2 * self.kv_heads * self.head_dim * CACHE_BYTES * self.span(layer, context)
                     for layer in range(self.layers))
         return weights + cache

@@ -61,16 +61,21 @@ struct EngineImpl {
 
   std::optional<MediaEncoder> media;  // has its own locks
 
-  // Before a forward of so many rows, with compute held: an answer gives back what its prompt took
-  // of scratch memory.
-  void BeforeForward(int64_t rows) {
-    if (rows <= kFewRows && prompt_scratch) {
-      arena->ReleasePages();
-      ops.ReleaseScratch();
+  // After a prompt, before its answer takes memory of its own: hands back what long passes took of
+  // scratch memory. The hidden rows, which lie there, come out of it first.
+  ConstView ReleaseScratch(const ConstView& rows_in_arena) {
+    hidden.clear();
+    for (int64_t t = 0; t < rows_in_arena.rows; ++t) {
+      hidden.insert(hidden.end(), rows_in_arena.row(t), rows_in_arena.row(t) + rows_in_arena.cols);
     }
-    prompt_scratch = rows > kFewRows;
+    arena->ReleasePages();
+    ops.ReleaseScratch();
+    long_scratch = false;
+    return {hidden.data(), rows_in_arena.rows, rows_in_arena.cols};
   }
-  bool prompt_scratch = false;  // scratch memory is as a prompt left it; guarded by compute
+  static constexpr int64_t kLongPass = 256;  // rows beside which taking pages again costs little
+  bool long_scratch = false;                 // scratch memory is as a long pass left it
+  std::vector<float> hidden;                 // [rows, D]; all guarded by compute
 
   // What a forward that took `seconds` leaves to do, with compute held.
   void AfterForward(int64_t rows, double seconds) {

@@ -13,11 +13,13 @@ Status RunBatch(EngineImpl& engine, const Decoder& decoder, std::span<const Batc
   Arena& arena = *engine.arena;
   const Arena::Scope scope(arena);
   using Clock = std::chrono::steady_clock;
-  engine.BeforeForward(std::ssize(rows));
+  if (std::ssize(rows) >= EngineImpl::kLongPass) engine.long_scratch = true;
   const auto start = Clock::now();
-  G3N_ASSIGN_OR_RETURN(const View hidden, decoder.Forward(rows, caches, engine.ops, arena));
+  G3N_ASSIGN_OR_RETURN(const View in_arena, decoder.Forward(rows, caches, engine.ops, arena));
   engine.AfterForward(std::ssize(rows),
                       std::chrono::duration<double>(Clock::now() - start).count());
+  ConstView hidden = in_arena;
+  if (engine.long_scratch && hidden.rows > 0 && top > 0) hidden = engine.ReleaseScratch(in_arena);
   CoarseRows* const coarse = engine.weights.coarse_lm_head.get();
   if (coarse != nullptr && LikelyLogitsPay(*coarse, hidden.rows, top)) coarse->Want(engine.ops);
   const int64_t vocab = decoder.config().vocab_size;

@@ -27,8 +27,8 @@ def small_needs(**changes):
 
 class NeedsTest(unittest.TestCase):
     def test_decoded_token(self):
-        # Layer 0: five whole matrices and two at a tenth; layer 1: seven; layer 2: seven less k and v.
-        weights = 50 * (5 + 0.2 + 7 + 5) + 500 + 5 + 5 + 15
+        # Layer 0: five whole matrices and two at a tenth; layer 1: seven; layer 2: seven less k and v; the unembedding in 3 bits a value.
+        weights = 50 * (5 + 0.2 + 7 + 5) + 375 + 5 + 5 + 15
         cache = 2 * 8 * 2 * (4 + 11 + 11)  # after ten tokens: a window, and all with the token itself
         self.assertAlmostEqual(small_needs().decode_bytes(10), weights + cache)
 
