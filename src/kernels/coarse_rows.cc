@@ -119,6 +119,10 @@ void CoarseRows::Make(const Ops& ops) {
   ready_ = true;
 }
 
+void CoarseRows::LetGo() const {
+  if (mapped_ && ready_) ReleaseMappedPages({w_.data, w_.bytes()});
+}
+
 bool CoarseRows::Multiply(const ConstView& x, const View& y, int32_t* best, float* spread,
                           const Ops& ops) const {
   const int64_t values = x.rows * padded_;

@@ -38,6 +38,9 @@ class CoarseRows {
   // Makes it now.
   void Make(const Ops& ops);
   bool ready() const { return ready_; }
+  // Lets go of w's own pages, where that is mapped and the copy there: a row that is read brings
+  // back up to 2 MB around it, so that soon all of them are resident.
+  void LetGo() const;
 
   // y[t, r]: about w_r x_t. best[t, b]: the row of block b whose y is largest. spread[t]: |m x_t| /
   // sqrt(cols). False where x is not finite, and nothing is written. Precondition: ready().

@@ -73,9 +73,8 @@ struct EngineImpl {
     long_scratch = false;
     return {hidden.data(), rows_in_arena.rows, rows_in_arena.cols};
   }
-  static constexpr int64_t kLongPass = 256;  // rows beside which taking pages again costs little
-  bool long_scratch = false;                 // scratch memory is as a long pass left it
-  std::vector<float> hidden;                 // [rows, D]; all guarded by compute
+  bool long_scratch = false;  // scratch memory is as a long pass left it
+  std::vector<float> hidden;  // [rows, D]; both guarded by compute
 
   // What a forward that took `seconds` leaves to do, with compute held.
   void AfterForward(int64_t rows, double seconds) {

@@ -13,7 +13,7 @@ Status RunBatch(EngineImpl& engine, const Decoder& decoder, std::span<const Batc
   Arena& arena = *engine.arena;
   const Arena::Scope scope(arena);
   using Clock = std::chrono::steady_clock;
-  if (std::ssize(rows) >= EngineImpl::kLongPass) engine.long_scratch = true;
+  if (std::ssize(rows) >= Decoder::kLongPass) engine.long_scratch = true;
   const auto start = Clock::now();
   G3N_ASSIGN_OR_RETURN(const View in_arena, decoder.Forward(rows, caches, engine.ops, arena));
   engine.AfterForward(std::ssize(rows),

@@ -141,6 +141,9 @@ Result<View> Decoder::Forward(std::span<const BatchRow> all_rows, std::span<KvCa
   const View ple_all = ctx.Tensor(tokens, last_owner * p);
   const View ple_kept = ctx.Tensor(kept.count(), (c.num_layers - last_owner) * p);
   G3N_RETURN_IF_ERROR(EmbedTokens(weights_.embed_tokens, hard_, rows, h0, ctx));
+  if (tokens >= kLongPass && weights_.coarse_lm_head) {
+    weights_.coarse_lm_head->LetGo();  // the embedding's pages, which no layer needs
+  }
   G3N_RETURN_IF_ERROR(
       PerLayerInputs(weights_, model_.layers, 0, last_owner, rows, h0, ple_all, ctx));
   G3N_RETURN_IF_ERROR(AltUpInit(weights_.altup_projections, h0, streams, ctx));
