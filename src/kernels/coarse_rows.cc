@@ -8,7 +8,6 @@
 
 #include "base/arg_max.h"
 #include "base/file.h"
-#include "base/rounding.h"
 #include "kernels/few_rows.h"
 
 namespace gemma3n {
@@ -35,8 +34,9 @@ int64_t CoarseRows::bytes() const {
   return w_.rows * (levels_bytes() + 2 * static_cast<int64_t>(sizeof(float)));
 }
 
-void CoarseRows::Want(const Ops& ops) {
+bool CoarseRows::Want(const Ops& ops) {
   if (!ready_ && ++wanted_ >= kWanted) Make(ops);
+  return ready_;
 }
 
 void CoarseRows::MeasureColumns(const Ops& ops) {

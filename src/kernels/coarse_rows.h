@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/buffer.h"
+#include "base/rounding.h"
 #include "kernels/coarse.h"
 #include "kernels/ops.h"
 #include "tensor/matrix.h"
@@ -27,14 +28,14 @@ class CoarseRows {
   explicit CoarseRows(const Matrix& w, bool mapped = false);
 
   int64_t rows() const { return w_.rows; }
-  int64_t blocks() const { return (w_.rows + kBlock - 1) / kBlock; }
+  int64_t blocks() const { return CeilDiv(w_.rows, kBlock); }
   // What the copy takes, and what a call of Multiply reads.
   int64_t bytes() const;
 
-  // Says that products are wanted. The copy costs some twenty times what it saves, so it is made
-  // when they have been wanted a few times: what asks for less never pays. One thread at a time.
-  // Throws std::bad_alloc.
-  void Want(const Ops& ops);
+  // Says that products are wanted; whether they are to be had. The copy costs some twenty times
+  // what it saves, so it is made when they have been wanted a few times: what asks for less never
+  // pays. One thread at a time. Throws std::bad_alloc.
+  bool Want(const Ops& ops);
   // Makes it now.
   void Make(const Ops& ops);
   bool ready() const { return ready_; }

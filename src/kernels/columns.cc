@@ -9,7 +9,6 @@
 namespace gemma3n {
 namespace {
 
-constexpr int64_t kLongPass = 256;  // rows of a pass beside which mapping pages anew costs nothing
 constexpr int64_t kGrain = 128;  // rows of w: their levels of one column are a cache line or more
 constexpr int64_t kPopulated = 1 << 20;  // bytes at a time
 

@@ -18,6 +18,8 @@ namespace gemma3n {
 // prompts or scores never pays for it.
 class LazyColumns {
  public:
+  static constexpr int64_t kLongPass = 256;  // rows beside which mapping pages anew costs nothing
+
   // Whether w's type has a layout by columns, and its size is whole tiles of that.
   static bool Suits(const Matrix& w);
   // Precondition: Suits(w). w must outlive this. mapped: w lies in a mapped file, whose pages are

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <chrono>
 
-#include "model/text/likely_logits.h"
-
 namespace gemma3n::internal {
 
 Status RunBatch(EngineImpl& engine, const Decoder& decoder, std::span<const BatchRow> rows,
@@ -20,8 +18,6 @@ Status RunBatch(EngineImpl& engine, const Decoder& decoder, std::span<const Batc
                       std::chrono::duration<double>(Clock::now() - start).count());
   ConstView hidden = in_arena;
   if (engine.long_scratch && hidden.rows > 0 && top > 0) hidden = engine.ReleaseScratch(in_arena);
-  CoarseRows* const coarse = engine.weights.coarse_lm_head.get();
-  if (coarse != nullptr && LikelyLogitsPay(*coarse, hidden.rows, top)) coarse->Want(engine.ops);
   const int64_t vocab = decoder.config().vocab_size;
   for (int64_t first = 0; first < hidden.rows; first += kLogitsRows) {
     const int64_t count = std::min(kLogitsRows, hidden.rows - first);

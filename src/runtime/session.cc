@@ -46,8 +46,8 @@ Status Session::Score(const Prompt& prompt, const OnLogits& on_logits) {
         }
         return OkStatus();
       };
-      G3N_RETURN_IF_ERROR(
-          impl_->Run(rows.subspan(done, std::min(chunk, rows.size() - done)), 0, /*top=*/0, hand_out));
+      G3N_RETURN_IF_ERROR(impl_->Run(rows.subspan(done, std::min(chunk, rows.size() - done)), 0,
+                                     /*top=*/0, hand_out));
     }
     return OkStatus();
   });

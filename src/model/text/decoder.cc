@@ -191,8 +191,8 @@ Result<View> Decoder::Forward(std::span<const BatchRow> all_rows, std::span<KvCa
 Status Decoder::ComputeLogits(const ConstView& hidden, const View& logits, int64_t top,
                               const Ops& ops, Arena& arena, const Probe& probe) const {
   const StageContext ctx{model_.config, ops, arena, probe};
-  const CoarseRows* coarse = weights_.coarse_lm_head.get();
-  if (coarse != nullptr && coarse->ready() && LikelyLogitsPay(*coarse, hidden.rows, top)) {
+  CoarseRows* const coarse = weights_.coarse_lm_head.get();
+  if (coarse != nullptr && LikelyLogitsPay(*coarse, hidden.rows, top) && coarse->Want(ops)) {
     return LikelyLogits(weights_.lm_head, *coarse, hidden, top, logits, ctx);
   }
   return Logits(weights_.lm_head, hidden, logits, ctx);

@@ -25,7 +25,8 @@ struct NestedModel {
 
 class Decoder {
  public:
-  static constexpr int64_t kLongPass = 256;  // rows beside which taking pages again costs little
+  // Rows of a pass beside which taking pages again costs little.
+  static constexpr int64_t kLongPass = LazyColumns::kLongPass;
 
   // weights must outlive the decoder. hard: rows of the multimodal vocabularies, may be empty.
   Decoder(const TextWeights& weights, std::span<const HardEmbeddings> hard, NestedModel model,

@@ -249,9 +249,9 @@ TEST(CoarseRows, AreMadeWhenTheyHaveBeenWantedAFewTimes) {
   const Ops ops(reference::kTable, pool);
   const TestMatrix m = RandomMatrix(DType::kF32, 10, 64, random);
   CoarseRows coarse(m.matrix);
-  for (int i = 0; i < 7; ++i) coarse.Want(ops);
+  for (int i = 0; i < 7; ++i) EXPECT_FALSE(coarse.Want(ops));
   EXPECT_FALSE(coarse.ready());
-  coarse.Want(ops);
+  EXPECT_TRUE(coarse.Want(ops));
   EXPECT_TRUE(coarse.ready());
 }
 
