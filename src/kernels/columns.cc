@@ -27,6 +27,7 @@ ColumnMatrix LazyColumns::Get(ThreadPool& pool) {
                          "weights by column");
     if (!data.ok()) throw std::bad_alloc();
     data_ = std::move(data).value();
+    data_.WishHugePages();
     const auto size = static_cast<int64_t>(data_.size());
     pool.ParallelFor(size, kPopulated, [&](int64_t begin, int64_t end) {
       data_.Populate(static_cast<size_t>(begin), static_cast<size_t>(end - begin));

@@ -68,19 +68,18 @@ class Column {
   const std::byte *halves_, *bytes_, *levels_, *fifth_bits_;
 };
 
-// kRows from `row` on; the sums stay in registers.
-template <class S, DType kType, int kRows>
+// y += kCount columns, one after the other; kRows from `row` on, whose sums stay in registers.
+template <class S, DType kType, int kCount, int kRows>
 G3N_INLINE void AddColumns(const ColumnMatrix& w, int64_t row, const int32_t* list, const float* x,
-                           int64_t count, float* y) {
+                           float* y) {
   constexpr int kVectors = kRows / S::kLanes;
-  constexpr int64_t kAhead = 16;  // columns ahead that are asked for
   typename S::F sum[kVectors];
   G3N_UNROLL
-  for (int v = 0; v < kVectors; ++v) sum[v] = S::Zero();
-  for (int64_t i = 0; i < count; ++i) {
-    Column<S, kType>(w, list[Min(i + kAhead, count - 1)], row).template Prefetch<kRows>();
-    const Column<S, kType> column(w, list[i], row);
-    const auto factor = S::Set1(x[i]);
+  for (int v = 0; v < kVectors; ++v) sum[v] = S::Load(y + v * S::kLanes);
+  G3N_UNROLL
+  for (int c = 0; c < kCount; ++c) {
+    const Column<S, kType> column(w, list[c], row);
+    const auto factor = S::Set1(x[c]);
     G3N_UNROLL
     for (int v = 0; v < kVectors; ++v)
       sum[v] = S::Fma(column.Values(v * S::kLanes), factor, sum[v]);
@@ -89,14 +88,27 @@ G3N_INLINE void AddColumns(const ColumnMatrix& w, int64_t row, const int32_t* li
   for (int v = 0; v < kVectors; ++v) S::Store(y + v * S::kLanes, sum[v]);
 }
 
+// All rows of a few columns before the next, so that memory is read in long pieces; y stays in the
+// first-level cache.
 template <class S, DType kType>
 void Columns(const ColumnMatrix& w, int64_t row_begin, int64_t row_end, const int32_t* list,
              const float* x, int64_t count, float* y) {
-  // Sums that fit the registers: 16 of sixteen lanes, 8 of eight.
-  constexpr int kRows = S::kLanes * S::kLanes;
-  int64_t r = row_begin;
-  for (; r + kRows <= row_end; r += kRows) AddColumns<S, kType, kRows>(w, r, list, x, count, y + r);
-  for (; r < row_end; r += 32) AddColumns<S, kType, 32>(w, r, list, x, count, y + r);
+  constexpr int kRows = 64, kAtOnce = 4, kAhead = 8;  // columns ahead that are asked for
+  for (int64_t r = row_begin; r < row_end; r += S::kLanes) S::Store(y + r, S::Zero());
+  int64_t i = 0;
+  for (; i + kAtOnce <= count; i += kAtOnce) {
+    int64_t r = row_begin;
+    for (; r + kRows <= row_end; r += kRows) {
+      for (int c = 0; c < kAtOnce; ++c)
+        Column<S, kType>(w, list[Min(i + kAhead + c, count - 1)], r).template Prefetch<kRows>();
+      AddColumns<S, kType, kAtOnce, kRows>(w, r, list + i, x + i, y + r);
+    }
+    for (; r < row_end; r += 32) AddColumns<S, kType, kAtOnce, 32>(w, r, list + i, x + i, y + r);
+  }
+  for (; i < count; ++i) {
+    for (int64_t r = row_begin; r < row_end; r += 32)
+      AddColumns<S, kType, 1, 32>(w, r, list + i, x + i, y + r);
+  }
 }
 
 }  // namespace gemma3n::simd

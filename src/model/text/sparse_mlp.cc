@@ -12,7 +12,8 @@ namespace {
 
 // From this multiplier on (four fifths are cut off), what survives is looked for.
 constexpr float kSparseZ = 0.84f;
-constexpr int64_t kMostRows = 512;  // whose packed x stays in the second-level cache
+constexpr int64_t kMostRows = 512;      // whose packed x stays in the second-level cache
+constexpr int64_t kLeastOutputs = 128;  // of down for a thread
 
 // What survives of one row: its columns, ascending, and values.
 struct Survivors {
@@ -21,15 +22,34 @@ struct Survivors {
   int64_t count() const { return static_cast<int64_t>(columns.size()); }
 };
 
-// The columns where any of the rows [begin, end) of g is not zero.
-std::span<int32_t> NonZero(const View& g, int64_t begin, int64_t end, const StageContext& ctx) {
-  const auto list = ctx.arena.Array<int32_t>(g.cols);
+// Moves what is left of a row of gate together, in place.
+Survivors Compact(const StageContext& ctx, std::span<float> gate) {
+  const std::span<int32_t> columns = ctx.arena.Array<int32_t>(std::ssize(gate));
   size_t count = 0;
-  for (int64_t i = 0; i < g.cols; ++i) {
-    bool any = false;
-    for (int64_t t = begin; t < end; ++t) any |= g.row(t)[i] != 0;
+  for (size_t first = 0; first < gate.size(); first += kSparseColumns) {
+    uint8_t at[kSparseColumns];
+    const auto block = static_cast<int64_t>(std::min<size_t>(kSparseColumns, gate.size() - first));
+    const int64_t more =
+        ctx.ops.kernels().compress(gate.data() + first, block, gate.data() + count, at);
+    for (int64_t i = 0; i < more; ++i) columns[count++] = static_cast<int32_t>(first) + at[i];
+  }
+  return {columns.first(count), gate.data()};
+}
+
+// The columns of any row, ascending.
+std::span<const int32_t> Together(std::span<const Survivors> rows, int64_t cols,
+                                  const StageContext& ctx) {
+  if (rows.size() == 1) return rows[0].columns;
+  const std::span<uint8_t> wanted = ctx.arena.Array<uint8_t>(cols);
+  std::ranges::fill(wanted, 0);
+  for (const Survivors& row : rows) {
+    for (const int32_t column : row.columns) wanted[static_cast<size_t>(column)] = 1;
+  }
+  const std::span<int32_t> list = ctx.arena.Array<int32_t>(cols);
+  size_t count = 0;
+  for (int64_t i = 0; i < cols; ++i) {
     list[count] = static_cast<int32_t>(i);
-    count += any ? 1 : 0;
+    count += wanted[static_cast<size_t>(i)];
   }
   return list.first(count);
 }
@@ -40,27 +60,24 @@ void FewRowsMlp(const MlpWeights& w, const ConstView& x, const View& gate, const
   const KernelTable& k = ctx.ops.kernels();
   const View up = ctx.Tensor(gate.rows, gate.cols);
   const ColumnMatrix down = w.down_columns->Get(ctx.ops.pool());
-  const std::span<int32_t> any = NonZero(gate, 0, gate.rows, ctx);
-  ctx.ops.LinearRows(w.up.RowSlice(0, gate.cols), any, x, up);
   Survivors survivors[kFewRows];
+  const auto rows = std::span(survivors).first(static_cast<size_t>(gate.rows));
+  for (int64_t t = 0; t < gate.rows; ++t)
+    survivors[t] = Compact(ctx, {gate.row(t), static_cast<size_t>(gate.cols)});
+  ctx.ops.LinearRows(w.up.RowSlice(0, gate.cols), Together(rows, gate.cols, ctx), x, up);
   for (int64_t t = 0; t < gate.rows; ++t) {
-    Survivors& s = survivors[t];
-    s.columns = gate.rows == 1 ? any : NonZero(gate, t, t + 1, ctx);
-    s.values = gate.row(t);  // moved together in place
-    for (int64_t i = 0; i < s.count(); ++i) {
-      const int32_t column = s.columns[static_cast<size_t>(i)];
-      gate.row(t)[i] = gate.row(t)[column];
-      up.row(t)[i] = up.row(t)[column];
-    }
-    k.gelu_mul(s.values, up.row(t), s.values, s.count());
+    const Survivors& s = survivors[t];
+    float* const left = up.row(t);
+    for (int64_t i = 0; i < s.count(); ++i) left[i] = left[s.columns[static_cast<size_t>(i)]];
+    k.gelu_mul(s.values, left, s.values, s.count());
   }
   const auto multiply = k.columns[static_cast<int>(down.dtype)];
-  constexpr int64_t kOutputs = 256;
-  ctx.ops.pool().ParallelFor(CeilDiv(y.cols, kOutputs), 1, [&](int64_t begin, int64_t end) {
-    const int64_t stop = std::min(end * kOutputs, y.cols);
+  const int64_t outputs = RoundUp(CeilDiv(y.cols, ctx.ops.pool().threads()), kLeastOutputs);
+  ctx.ops.pool().ParallelFor(CeilDiv(y.cols, outputs), 1, [&](int64_t begin, int64_t end) {
+    const int64_t stop = std::min(end * outputs, y.cols);
     for (int64_t t = 0; t < y.rows; ++t) {
       const Survivors& s = survivors[t];
-      multiply(down, begin * kOutputs, stop, s.columns.data(), s.values, s.count(), y.row(t));
+      multiply(down, begin * outputs, stop, s.columns.data(), s.values, s.count(), y.row(t));
     }
   });
 }
