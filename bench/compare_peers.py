@@ -24,6 +24,7 @@ from side_by_side import engines
 from side_by_side.cells import CELLS, best_limits, table, winners
 from side_by_side.needs import needs_of
 from side_by_side.report import processor, save, section
+from side_by_side.settle import settle
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SWEEP = [1, 64, 256, 512, 1024, 2048, 4096, 8192, 16384, 32512]  # the last leaves room in the context of 32K for what is decoded
@@ -81,6 +82,9 @@ class Comparison:
 
     def run(self):
         args = self.args
+        if args.settle:
+            note('settling memory ...')
+            settle(args.model)
         engines.warm_page_cache(args.model)
         if args.sweep:
             self.measure_machine()
@@ -133,6 +137,8 @@ def parse():
     ap.add_argument('--repeats', type=int, default=3)
     ap.add_argument('--start-repeats', type=int, default=5)
     ap.add_argument('--long-repeats', type=int, default=1, help='of 16K')
+    ap.add_argument('--settle', action='store_true',
+                    help='first write once to nearly all free memory and read the file anew: in a virtual machine')
     ap.add_argument('--results', default=os.path.join(HERE, 'results'), help="a folder, or '' to keep nothing")
     args = ap.parse_args()
     if not os.path.isfile(args.model):
