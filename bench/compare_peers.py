@@ -85,6 +85,8 @@ class Comparison:
         if args.settle:
             note('settling memory ...')
             settle(args.model)
+            for engine, variant in self.turns():  # their own memory is new as well, and comes slowly once
+                engine.first_token(args.model, *self.prompt, variant)
         engines.warm_page_cache(args.model)
         if args.sweep:
             self.measure_machine()

@@ -1,10 +1,12 @@
-"""Memory as a machine has it that runs nothing else, for both engines alike.
+"""Memory as a machine has it that runs nothing else, for both engines alike:   settle.py FILE
 
 A virtual machine gets its memory piece by piece: what its system has used for long may lie in small pages of the host, which
 are read a quarter slower, and where a file's cache lands is chance.
 """
 import mmap
 import os
+import subprocess
+import sys
 
 HUGE_PAGE = 2 << 20
 SPARE = 2 << 30  # stays free
@@ -16,6 +18,11 @@ def available_memory():
 
 
 def settle(path):
+    """In a process of its own: a process begins with the peak memory of the one that starts it."""
+    subprocess.run([sys.executable, __file__, path], check=True)
+
+
+def lay_out(path):
     """Lets go of the file's cache, writes once to nearly all free memory, so that a host gives large pages for it, and reads
     the file anew, into huge pages where its file system knows them. The next to read it find it in memory."""
     with open(path, 'rb') as file:
@@ -30,3 +37,7 @@ def settle(path):
             mapped.madvise(mmap.MADV_HUGEPAGE)
             for at in range(0, len(mapped), mmap.PAGESIZE):
                 mapped[at]
+
+
+if __name__ == '__main__':
+    lay_out(sys.argv[1])
