@@ -39,6 +39,8 @@ std::string Content(const Message& message) {
       case Part::Kind::kAudio:
         content += kAudioSoftToken;
         break;
+      case Part::Kind::kVideo:
+        break;  // frames and clips by now (MediaReader)
     }
   }
   return message.is_string ? std::string(jinja::Strip(content)) : content;

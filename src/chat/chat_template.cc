@@ -43,6 +43,8 @@ Result<Value> PartValue(const Part& part, jinja::Budget& budget) {
       return MakeDict(Pairs{{"type", "image"}}, budget);
     case Part::Kind::kAudio:
       return MakeDict(Pairs{{"type", "audio"}}, budget);
+    case Part::Kind::kVideo:
+      break;  // frames and clips by now (MediaReader)
   }
   return Value(jinja::None{});
 }

@@ -6,11 +6,12 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 ROOT = os.environ['GEMMA3N_SOURCE']
 PROGRAM = os.environ['GEMMA3N_BIN']
 sys.path.insert(0, os.path.join(ROOT, 'bench'))
-from side_by_side import cells, report  # noqa: E402
+from side_by_side import cells, report, settle  # noqa: E402
 from side_by_side.gguf_header import read_header  # noqa: E402
 from side_by_side.needs import Needs, needs_of  # noqa: E402
 
@@ -111,6 +112,20 @@ class ReportTest(unittest.TestCase):
         import datetime
         stem = report.file_stem({'model': 'Intel(R) Xeon(R) Processor @ 2.0GHz'}, datetime.datetime(2026, 1, 2))
         self.assertEqual(stem, '2026-01-02-intel-xeon-processor-2-0ghz')
+
+
+class SettleTest(unittest.TestCase):
+    def test_the_file_is_in_memory_again(self):
+        self.assertGreater(settle.available_memory(), 1 << 20)
+        with tempfile.NamedTemporaryFile() as file, unittest.mock.patch.object(
+                settle, 'available_memory', return_value=settle.SPARE + 3 * settle.HUGE_PAGE + 1):
+            file.write(bytes(range(256)) * 1000)
+            file.flush()
+            settle.lay_out(file.name)  # takes 6 MB meanwhile
+            with open(file.name, 'rb') as again:
+                self.assertEqual(again.read(), bytes(range(256)) * 1000)
+        with self.assertRaises(subprocess.CalledProcessError):
+            settle.settle('/no such file')
 
 
 class ProgramTest(unittest.TestCase):
