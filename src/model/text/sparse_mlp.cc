@@ -23,7 +23,7 @@ struct Survivors {
 };
 
 // Moves what is left of a row of gate together, in place.
-Survivors Compact(const StageContext& ctx, std::span<float> gate) {
+Survivors Compact(std::span<float> gate, const StageContext& ctx) {
   const std::span<int32_t> columns = ctx.arena.Array<int32_t>(std::ssize(gate));
   size_t count = 0;
   for (size_t first = 0; first < gate.size(); first += kSparseColumns) {
@@ -63,7 +63,7 @@ void FewRowsMlp(const MlpWeights& w, const ConstView& x, const View& gate, const
   Survivors survivors[kFewRows];
   const auto rows = std::span(survivors).first(static_cast<size_t>(gate.rows));
   for (int64_t t = 0; t < gate.rows; ++t)
-    survivors[t] = Compact(ctx, {gate.row(t), static_cast<size_t>(gate.cols)});
+    survivors[t] = Compact({gate.row(t), static_cast<size_t>(gate.cols)}, ctx);
   ctx.ops.LinearRows(w.up.RowSlice(0, gate.cols), Together(rows, gate.cols, ctx), x, up);
   for (int64_t t = 0; t < gate.rows; ++t) {
     const Survivors& s = survivors[t];
